@@ -1,0 +1,1 @@
+//! Velero over a fleet: backup, restore, schedules and locations.

@@ -1,0 +1,1 @@
+//! From template to binding to work to status; cluster life cycle.

@@ -1,0 +1,1 @@
+//! The interpreter engine: layers, dispatch, native kinds, declarative interpreters.

@@ -1,0 +1,1 @@
+//! What every controller stands on: dynamic client, informers, queues, the reconcile loop.

@@ -1,0 +1,1 @@
+//! The scheduler: clusters and bindings in, placements out; pure.

@@ -1,0 +1,35 @@
+//! The [`Addon`] trait.
+
+use std::sync::Arc;
+
+use outrigger_interpreter::Interpreter;
+use outrigger_object::Object;
+use serde_json::Value;
+
+use crate::Manifest;
+
+/// Why an addon could not be set up.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Its manifest cannot be used.
+    #[error("addon.yaml: {0}")]
+    Manifest(String),
+    /// Its configuration does not fit its schema.
+    #[error("configuration: {0}")]
+    Config(String),
+}
+
+/// An integration that is linked in or loaded.
+pub trait Addon: Send + Sync + 'static {
+    /// Identity, versions, kinds, permissions: the content of `addon.yaml`.
+    fn manifest(&self) -> &Manifest;
+
+    /// JSON Schema of the configuration; unknown fields are refused.
+    fn config_schema(&self) -> Value;
+
+    /// CustomResourceDefinitions that the control plane needs in order to take this addon's objects.
+    fn crds(&self) -> Vec<Object>;
+
+    /// Interpreters, made for one configuration. An error leaves the running ones in place.
+    fn interpreters(&self, config: &Value) -> Result<Vec<Arc<dyn Interpreter>>, Error>;
+}

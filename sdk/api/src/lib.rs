@@ -1,0 +1,1 @@
+//! Karmada's API types: kinds, labels, conditions; no logic.

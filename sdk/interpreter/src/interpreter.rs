@@ -1,0 +1,143 @@
+//! The [`Interpreter`] trait.
+
+use outrigger_object::{Gvk, Object};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Answer, ClusterFacts, Component, Dependency, HealthReport, LifeCycle, ReplicaInfo, StatusItem};
+
+/// The questions that can be asked of a kind. The first eight are Karmada's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Operation {
+    /// How many replicas does it ask for, and what does each need?
+    InterpretReplica,
+    /// The same for objects with several pod templates.
+    InterpretComponent,
+    /// Write a number of replicas into it.
+    ReviseReplica,
+    /// Keep what the member may change.
+    Retain,
+    /// One status out of those of all clusters.
+    AggregateStatus,
+    /// What must be beside it?
+    InterpretDependency,
+    /// Which part of its status is worth reporting?
+    InterpretStatus,
+    /// Does it do what it is for?
+    InterpretHealth,
+    /// Fit it to one cluster (Outrigger's own): applied before overrides.
+    Localize,
+}
+
+impl Operation {
+    /// All of them, in order.
+    pub const ALL: [Self; 9] = [
+        Self::InterpretReplica,
+        Self::InterpretComponent,
+        Self::ReviseReplica,
+        Self::Retain,
+        Self::AggregateStatus,
+        Self::InterpretDependency,
+        Self::InterpretStatus,
+        Self::InterpretHealth,
+        Self::Localize,
+    ];
+}
+
+/// A set of operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Operations(u16);
+
+impl Operations {
+    /// Whether an operation is in the set.
+    pub fn contains(self, operation: Operation) -> bool {
+        self.0 & (1 << operation as u8) != 0
+    }
+
+    /// The set with one more operation.
+    #[must_use]
+    pub fn with(self, operation: Operation) -> Self {
+        Self(self.0 | 1 << operation as u8)
+    }
+}
+
+impl FromIterator<Operation> for Operations {
+    fn from_iter<I: IntoIterator<Item = Operation>>(operations: I) -> Self {
+        operations.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+/// A kind that an interpreter supports, and how far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Support {
+    /// The kind.
+    pub gvk: Gvk,
+    /// The operations that it may answer. The host asks it nothing else.
+    pub operations: Operations,
+    /// The life cycle of the kind, where this interpreter knows it.
+    pub life_cycle: Option<LifeCycle>,
+}
+
+/// Teaches the host one or more kinds. Every method may be called from any thread; none may block.
+///
+/// Objects that are changed are taken and given back by value, so that an implementation edits in
+/// place. A method for an operation that [`supports`](Self::supports) does not list is never called.
+#[allow(unused_variables)]
+pub trait Interpreter: Send + Sync + 'static {
+    /// A name for people, such as `native/Deployment` or `velero/Backup`.
+    fn name(&self) -> &str;
+
+    /// Kinds and operations, asked once when the interpreter is installed.
+    fn supports(&self) -> Vec<Support>;
+
+    /// [`Operation::InterpretReplica`].
+    fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::InterpretComponent`].
+    fn components(&self, object: &Object) -> Answer<Vec<Component>> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::ReviseReplica`].
+    fn revise_replicas(&self, object: Object, replicas: i64) -> Answer<Object> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::Retain`]: `desired` with what `observed`, the object in the member, keeps.
+    fn retain(&self, desired: Object, observed: &Object) -> Answer<Object> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::AggregateStatus`]: `template` with its status made from those of the clusters.
+    fn aggregate_status(&self, template: Object, items: &[StatusItem]) -> Answer<Object> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::InterpretDependency`].
+    fn dependencies(&self, object: &Object) -> Answer<Vec<Dependency>> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::InterpretStatus`]: what of the member's object is reported to the hub.
+    fn reflect_status(&self, object: &Object) -> Answer<Value> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::InterpretHealth`].
+    fn health(&self, object: &Object) -> Answer<HealthReport> {
+        Answer::NotHandled
+    }
+
+    /// [`Operation::Localize`]: the template as it should be in one cluster.
+    fn localize(&self, object: Object, cluster: &ClusterFacts) -> Answer<Object> {
+        Answer::NotHandled
+    }
+
+    /// Whether a RunOnce object has started in its member: from then on its spec is left alone.
+    fn has_started(&self, observed: &Object) -> bool {
+        observed.status().and_then(Value::as_object).is_some_and(|status| !status.is_empty())
+    }
+}

@@ -1,0 +1,12 @@
+//! Dynamic Kubernetes objects, and the arithmetic that every room needs on them.
+//!
+//! An [`Object`] is the JSON of one Kubernetes object of any kind. Nothing in it is interpreted
+//! until somebody asks, so fields that this project has never heard of pass through unharmed.
+//!
+//! **Invariant:** reading and writing an object back changes nothing that was not asked for.
+
+mod object;
+mod reference;
+
+pub use object::Object;
+pub use reference::{Gvk, ObjectKey, ObjectRef, Resource};

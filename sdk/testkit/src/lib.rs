@@ -1,0 +1,1 @@
+//! What an addon author tests with: simulated members, fixtures, golden files.
