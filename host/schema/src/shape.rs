@@ -56,12 +56,22 @@ pub struct Object {
 }
 
 /// A named field.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Field {
     /// Its type.
     pub node: NodeId,
     /// How a strategic merge patch treats it.
     pub strategic: Option<Strategic>,
+    /// Present in every object of the parent type, even when empty, as the structs and required fields
+    /// of built-in types are: it is never added or removed as such. Always false in custom resources.
+    pub always: bool,
+}
+
+impl Field {
+    /// A field of a type, without anything special.
+    pub fn of(node: NodeId) -> Self {
+        Self { node, ..Self::default() }
+    }
 }
 
 /// `x-kubernetes-patch-strategy` and `x-kubernetes-patch-merge-key`.
