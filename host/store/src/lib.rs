@@ -25,6 +25,7 @@
 //! revision, or are told that they must start again.
 
 mod core;
+mod disk;
 mod error;
 mod history;
 mod hub;
@@ -35,6 +36,7 @@ mod tree;
 mod watch;
 
 pub use crate::core::Stats;
+pub use disk::{Options, RedbStore};
 pub use error::{Error, ErrorKind, Result};
 pub use history::Limits;
 pub use memory::MemoryStore;
