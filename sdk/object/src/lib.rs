@@ -5,8 +5,14 @@
 //!
 //! **Invariant:** reading and writing an object back changes nothing that was not asked for.
 
+mod error;
 mod object;
+mod quantity;
 mod reference;
+pub mod selector;
 
+pub use error::{Error, ErrorKind};
 pub use object::Object;
+pub use quantity::{Format, Quantity};
 pub use reference::{Gvk, ObjectKey, ObjectRef, Resource};
+pub use selector::{FieldSelector, Selector};
