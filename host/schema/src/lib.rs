@@ -6,6 +6,9 @@
 //!
 //! **Invariant:** a shape never changes a value. Pruning and defaulting do, and only as the CRD says.
 
+pub mod builtin;
 pub mod shape;
+mod unknown;
 
 pub use shape::{Field, List, ListType, Node, NodeId, Object, Scalar, Schema, Strategic, Types};
+pub use unknown::unknown_fields;

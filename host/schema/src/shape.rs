@@ -14,6 +14,40 @@ pub struct Types {
     pub nodes: Vec<Node>,
 }
 
+impl Types {
+    /// Copies a type of another arena, with everything that it reaches, and gives its index here.
+    pub fn import(&mut self, schema: &Schema) -> NodeId {
+        let mut moved = BTreeMap::new();
+        self.import_node(schema, schema.root, &mut moved)
+    }
+
+    fn import_node(&mut self, from: &Schema, id: NodeId, moved: &mut BTreeMap<NodeId, NodeId>) -> NodeId {
+        if let Some(here) = moved.get(&id) {
+            return *here;
+        }
+        let here = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
+        moved.insert(id, here);
+        self.nodes.push(Node::Any);
+        let mut node = from.node(id).clone();
+        match &mut node {
+            Node::List(list) => list.items = self.import_node(from, list.items, moved),
+            Node::Object(object) => {
+                for field in object.fields.values_mut() {
+                    field.node = self.import_node(from, field.node, moved);
+                }
+                if let Some(values) = &mut object.additional {
+                    *values = self.import_node(from, *values, moved);
+                }
+            }
+            Node::Any | Node::Scalar(_) => {}
+        }
+        if let Some(slot) = self.nodes.get_mut(here as usize) {
+            *slot = node;
+        }
+        here
+    }
+}
+
 /// The shape of one type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
@@ -55,6 +89,13 @@ pub struct Object {
     pub atomic: bool,
 }
 
+impl Object {
+    /// The type of a field, or of the values of a map.
+    pub fn node_of(&self, name: &str) -> Option<NodeId> {
+        self.fields.get(name).map(|field| field.node).or(self.additional)
+    }
+}
+
 /// A named field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Field {
@@ -74,7 +115,8 @@ impl Field {
     }
 }
 
-/// `x-kubernetes-patch-strategy` and `x-kubernetes-patch-merge-key`.
+/// `x-kubernetes-patch-strategy` and `x-kubernetes-patch-merge-key`. With neither flag set (the strategy
+/// `replace`) a map is replaced whole; without any strategy, maps merge and lists are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strategic {
     /// `merge` is among the strategies.
@@ -133,6 +175,34 @@ impl Schema {
     /// A node by its index; one that does not exist is [`Node::Any`].
     pub fn node(&self, id: NodeId) -> &Node {
         self.types.nodes.get(id as usize).unwrap_or(&ANY)
+    }
+
+    /// The index of the root node.
+    pub fn root_id(&self) -> NodeId {
+        self.root
+    }
+
+    /// The arena.
+    pub fn types(&self) -> &Types {
+        &self.types
+    }
+
+    /// The type of a field of a struct, or of the values of a map; `None` where there is none.
+    /// Everything below [`Node::Any`] is [`Node::Any`].
+    pub fn field(&self, name: &str) -> Option<Self> {
+        match self.root() {
+            Node::Object(object) => object.node_of(name).map(|node| self.at(node)),
+            Node::Any => Some(Self::any()),
+            _ => None,
+        }
+    }
+
+    /// The type of a list's elements.
+    pub fn items(&self) -> Option<Self> {
+        match self.root() {
+            Node::List(list) => Some(self.at(list.items)),
+            _ => None,
+        }
     }
 
     /// The same arena seen from another node.
