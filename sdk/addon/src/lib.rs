@@ -4,7 +4,9 @@
 //! **Invariant:** an addon sees the SDK and nothing of the host.
 
 mod addon;
+mod crd;
 mod manifest;
 
 pub use addon::{Addon, Error};
+pub use crd::Crd;
 pub use manifest::{KindSupport, Manifest, Stability, UninstallPolicy, Versions};
