@@ -17,7 +17,7 @@ use redb::backends::FileBackend;
 pub(super) struct Health {
     sync_failed: AtomicBool,
     #[cfg(test)]
-    pub(super) faults: Arc<Faults>,
+    faults: Arc<Faults>,
 }
 
 /// Failures that tests ask for.
@@ -32,6 +32,11 @@ impl Health {
     /// Whether the file can no longer be trusted to be on the disk.
     pub(super) fn sync_failed(&self) -> bool {
         self.sync_failed.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with(faults: Arc<Faults>) -> Self {
+        Self { faults, ..Self::default() }
     }
 
     #[cfg(test)]

@@ -10,6 +10,8 @@
 
 mod file;
 mod medium;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -54,7 +56,7 @@ pub struct RedbStore {
     writer: Mutex<Option<mpsc::Sender<Request>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Let go only after the thread is done with the file.
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<DirectoryLock>>,
     directory: PathBuf,
 }
 
@@ -69,7 +71,7 @@ impl RedbStore {
     }
 
     fn open_with(directory: &Path, options: Options, new_health: Box<dyn NewHealth>) -> Result<Self> {
-        let lock = lock(directory)?;
+        let lock = DirectoryLock::take(directory)?;
         let paths = Paths { data: directory.join("data.redb"), scratch: directory.join("data.redb.new") };
         let cache = options.cache;
         let exists = paths
@@ -142,24 +144,38 @@ impl Drop for RedbStore {
     }
 }
 
-/// Takes the directory for this process.
-fn lock(directory: &Path) -> Result<File> {
-    let path = directory.join("lock");
-    let refused = |error: std::io::Error| Error::Disk { path: path.display().to_string(), detail: error.to_string() };
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory).map_err(refused)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&path).map_err(refused)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(refused(error)),
+/// Keeps other processes out of a directory until it is dropped.
+#[derive(Debug)]
+struct DirectoryLock(File);
+
+impl DirectoryLock {
+    fn take(directory: &Path) -> Result<Self> {
+        let path = directory.join("lock");
+        let refused =
+            |error: std::io::Error| Error::Disk { path: path.display().to_string(), detail: error.to_string() };
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(directory).map_err(refused)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.display().to_string() }),
+            Err(TryLockError::Error(error)) => Err(refused(error)),
+        }
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started from here holds a copy
+        // for a moment, and with it the lock.
+        let _ = self.0.unlock();
     }
 }
 
