@@ -1,7 +1,8 @@
 //! `Cluster` (`cluster.karmada.io/v1alpha1`): a member cluster, how it is reached, and what is known about it.
 //!
 //! Karmada serves this kind from an aggregated API server; here it is a CRD with a status subresource
-//! and with the columns of Karmada's table.
+//! and with the columns of Karmada's table. What that server checks in a field, or between two fields, the
+//! CRD checks by pattern or rule; what needs more, such as gaps between resource models, is admission's.
 
 use crate::definition::{Column, api_kind};
 use crate::{omit, schema};
@@ -14,6 +15,16 @@ use std::collections::BTreeMap;
 
 api_kind! {
     /// A member cluster.
+    #[schemars(extend("x-kubernetes-validations" = [
+        {
+            "rule": "self.metadata.name.size() <= 48",
+            "message": "name must be no more than 48 characters: longer names are made from it",
+        },
+        {
+            "rule": "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "name must be a DNS label: lower case letters, digits and dashes within",
+        },
+    ]))]
     Cluster: "cluster.karmada.io" / "v1alpha1" "clusters" "cluster" [] ClusterResourceScope
     columns: &[
         Column::string("Version", ".status.kubernetesVersion"),
@@ -36,9 +47,16 @@ api_kind! {
     }
 }
 
+/// What a label's value may be; fields of this form can be selected by `fieldSelector`.
+const LABEL_VALUE: &str = "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$";
+
 /// How a cluster is reached, and what it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "!has(self.zone) || self.zone == '' || !has(self.zones) || self.zones.size() == 0",
+    "message": "zone and zones exclude each other",
+}]))]
 pub struct ClusterSpec {
     /// Identity of the cluster itself: its ClusterProperty, or the UID of its `kube-system`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -60,18 +78,22 @@ pub struct ClusterSpec {
     pub insecure_skip_tls_verification: bool,
     /// Proxy through which the control plane reaches the cluster.
     #[serde(rename = "proxyURL", default, skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("pattern" = "^((http|https|socks5):.*)?$"))]
     pub proxy_url: String,
     /// HTTP headers for the proxy; several values of one header are joined with commas.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proxy_header: BTreeMap<String, String>,
     /// Cloud provider.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("maxLength" = 63, "pattern" = LABEL_VALUE))]
     pub provider: String,
     /// Region.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("maxLength" = 63, "pattern" = LABEL_VALUE))]
     pub region: String,
     /// Older form of `zones`, never read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("maxLength" = 63, "pattern" = LABEL_VALUE))]
     pub zone: String,
     /// Failure zones that the cluster spans.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -116,8 +138,10 @@ impl std::fmt::Display for ClusterSyncMode {
 #[serde(rename_all = "camelCase")]
 pub struct LocalSecretReference {
     /// Namespace.
+    #[schemars(extend("minLength" = 1))]
     pub namespace: String,
     /// Name.
+    #[schemars(extend("minLength" = 1))]
     pub name: String,
 }
 
@@ -156,7 +180,7 @@ pub struct ClusterStatus {
     /// APIs that the cluster serves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_enablements: Vec<ApiEnablement>,
-    /// Conditions, see [`crate::labels::condition`].
+    /// Conditions: Ready, CompleteAPIEnablements.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<schema::ConditionSchema>")]
     pub conditions: Vec<Condition>,

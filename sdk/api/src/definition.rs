@@ -154,9 +154,9 @@ macro_rules! api_kind {
         required { $($(#[$rdoc:meta])* $rname:ident: $rty:ty,)+ }
         optional { $($(#[$odoc:meta])* $oname:ident: $oty:ty,)* }
     ) => {
-        $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
+        $(#[$doc])*
         pub struct $kind {
             /// Name, namespace, labels and the rest of the object's metadata.
             #[serde(default)]

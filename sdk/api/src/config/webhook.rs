@@ -40,8 +40,8 @@ pub struct ResourceInterpreterWebhook {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleWithOperations {
-    /// The operations; `*` means all.
-    pub operations: Vec<InterpreterOperation>,
+    /// Names of operations, such as `InterpretHealth`; `*` means all.
+    pub operations: Vec<String>,
     /// The kinds.
     #[serde(flatten)]
     pub rule: Rule,
@@ -59,7 +59,8 @@ pub struct Rule {
     pub kinds: Vec<String>,
 }
 
-/// An operation of the resource interpreter.
+/// An operation of the resource interpreter. Configurations hold it as text, because the CRD does not
+/// limit it and one unknown name must not hide the rest: see [`InterpreterOperation::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum InterpreterOperation {
     /// Every operation.
@@ -86,6 +87,24 @@ pub enum InterpreterOperation {
 }
 
 impl InterpreterOperation {
+    /// Every operation that can be asked for, without [`InterpreterOperation::All`].
+    pub const EACH: [Self; 9] = [
+        Self::InterpretReplica,
+        Self::InterpretComponent,
+        Self::ReviseReplica,
+        Self::InterpretStatus,
+        Self::Prune,
+        Self::Retain,
+        Self::AggregateStatus,
+        Self::InterpretHealth,
+        Self::InterpretDependency,
+    ];
+
+    /// Reads the value as it is written in the API; `None` when there is no such operation.
+    pub fn parse(text: &str) -> Option<Self> {
+        std::iter::once(Self::All).chain(Self::EACH).find(|o| o.as_str() == text)
+    }
+
     /// The value as it is written in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -78,7 +78,7 @@ pub struct ClusterAffinityTerm {
     pub overflow_affinities: Vec<OverflowClusterAffinity>,
 }
 
-/// One tier of further clusters behind a [`ClusterAffinityTerm`].
+/// One tier of further clusters behind a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverflowClusterAffinity {

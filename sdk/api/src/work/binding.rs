@@ -200,7 +200,7 @@ pub struct ResourceBindingStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<schema::TimeSchema>")]
     pub last_scheduled_time: Option<Time>,
-    /// Conditions of the binding, see [`crate::labels::condition`].
+    /// Conditions: Scheduled, FullyApplied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<schema::ConditionSchema>")]
     pub conditions: Vec<Condition>,

@@ -56,7 +56,7 @@ pub struct WorkloadTemplate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkStatus {
-    /// Conditions of the Work, see [`crate::labels::condition`].
+    /// Conditions: Applied, Dispatching.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<schema::ConditionSchema>")]
     pub conditions: Vec<Condition>,
