@@ -83,3 +83,9 @@ impl Error {
         self.kind
     }
 }
+
+impl From<outrigger_object::Error> for Error {
+    fn from(error: outrigger_object::Error) -> Self {
+        Self::invalid(error)
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use outrigger_object::PodResources;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +34,23 @@ pub struct ReplicaRequirements {
     /// Priority class of its pods.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub priority_class_name: String,
+}
+
+impl ReplicaRequirements {
+    /// What a pod needs, in the form in which bindings carry it; `None` when it needs nothing in particular.
+    /// Namespace and priority class are left empty: Karmada fills them only for quota estimation.
+    pub fn of_pod(pod: PodResources) -> Option<Self> {
+        let node_claim = pod.has_node_claim().then(|| NodeClaim {
+            hard_node_affinity: pod.hard_node_affinity,
+            node_selector: pod.node_selector,
+            tolerations: pod.tolerations,
+        });
+        if node_claim.is_none() && pod.requests.is_empty() {
+            return None;
+        }
+        let resource_request = pod.requests.into_iter().map(|(name, quantity)| (name, quantity.to_string())).collect();
+        Some(Self { node_claim, resource_request, ..Self::default() })
+    }
 }
 
 /// Constraints of a pod template on nodes; the values are the pod spec's own.

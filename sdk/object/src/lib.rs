@@ -5,14 +5,21 @@
 //!
 //! **Invariant:** reading and writing an object back changes nothing that was not asked for.
 
+mod cursor;
+pub mod diff;
 mod error;
+mod metadata;
 mod object;
+mod pod;
 mod quantity;
 mod reference;
 pub mod selector;
 
+pub use cursor::Cursor;
 pub use error::{Error, ErrorKind};
+pub use metadata::OwnerReference;
 pub use object::Object;
+pub use pod::PodResources;
 pub use quantity::{Format, Quantity};
 pub use reference::{Gvk, ObjectKey, ObjectRef, Resource};
 pub use selector::{FieldSelector, Selector};

@@ -1,5 +1,7 @@
 //! [`Object`]: the JSON of one Kubernetes object.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -166,4 +168,16 @@ fn strings(map: Option<&Value>) -> impl Iterator<Item = (&str, &str)> {
         .into_iter()
         .flatten()
         .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+}
+
+impl<'a> From<&'a Object> for Cow<'a, Object> {
+    fn from(object: &'a Object) -> Self {
+        Cow::Borrowed(object)
+    }
+}
+
+impl From<Object> for Cow<'_, Object> {
+    fn from(object: Object) -> Self {
+        Cow::Owned(object)
+    }
 }
