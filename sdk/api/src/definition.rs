@@ -83,6 +83,8 @@ pub(crate) fn crd<K: Kind>() -> CustomResourceDefinition {
     let d = K::DEFINITION;
     let mut schema = schema::structural::<K>().unwrap_or_default();
     let properties = schema.properties.get_or_insert_default();
+    // The API server refuses any word of ours about metadata, even a description.
+    properties.insert("metadata".to_owned(), object());
     properties.insert("apiVersion".to_owned(), text("Group and version of this object's schema."));
     properties.insert("kind".to_owned(), text("Kind of this object."));
     CustomResourceDefinition {
@@ -114,6 +116,10 @@ pub(crate) fn crd<K: Kind>() -> CustomResourceDefinition {
         },
         status: None,
     }
+}
+
+fn object() -> JSONSchemaProps {
+    JSONSchemaProps { type_: Some("object".to_owned()), ..JSONSchemaProps::default() }
 }
 
 fn text(description: &str) -> JSONSchemaProps {

@@ -53,6 +53,10 @@ fn every_field_of_ours_is_described() {
     ];
     fn walk(path: &str, schema: &JSONSchemaProps, bare: &mut Vec<String>) {
         for (name, field) in schema.properties.iter().flatten() {
+            if name == "metadata" {
+                assert_eq!(field.description, None, "{path}: an API server refuses a description here");
+                continue;
+            }
             let path = format!("{path}.{name}");
             if field.description.as_deref().is_none_or(|d| d.is_empty() || d.contains("[`")) {
                 bare.push(path.clone());
