@@ -8,6 +8,7 @@
 
 pub mod builtin;
 pub mod shape;
+pub mod structural;
 mod unknown;
 
 pub use shape::{Field, List, ListType, Node, NodeId, Object, Scalar, Schema, Strategic, Types};
