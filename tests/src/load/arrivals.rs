@@ -1,0 +1,137 @@
+//! When each object was seen where.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use anyhow::Result;
+use futures::{StreamExt, pin_mut};
+use kube::api::{DynamicObject, WatchEvent, WatchParams};
+use serde_json::Value;
+use tokio::{sync::Notify, task::JoinSet};
+
+use crate::{Kind, cluster::Cluster};
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Seen {
+    on_member: HashMap<(String, String), Instant>,
+    made_ready: HashMap<String, Instant>,
+    aggregated: HashMap<String, Instant>,
+}
+
+/// Watches on the hub and on every member.
+pub struct Arrivals {
+    seen: Arc<Mutex<Seen>>,
+    changed: Arc<Notify>,
+    members: Vec<String>,
+    _tasks: JoinSet<Result<()>>,
+}
+
+impl Arrivals {
+    /// Starts to watch a kind in a namespace.
+    pub async fn watch(hub: &Cluster, members: &[Cluster], kind: Kind, namespace: &str) -> Result<Self> {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let changed = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        let expected = i64::try_from(members.len())? * 2;
+        for member in members {
+            let cluster = Arc::new(Cluster { name: member.name.clone(), client: member.client.clone() });
+            let (seen, changed) = (seen.clone(), changed.clone());
+            let note = move |object: DynamicObject| {
+                let name = object.metadata.name.clone().unwrap_or_default();
+                let key = (cluster.name.clone(), name.clone());
+                let is_new = lock(&seen).on_member.insert_if_absent(key);
+                changed.notify_waiters();
+                if is_new && kind == Kind::Deployment {
+                    let (cluster, seen) = (cluster.clone(), seen.clone());
+                    tokio::spawn(async move {
+                        if let Err(error) = cluster.make_ready(&object).await {
+                            eprintln!("{}: {name}: {error:#}", cluster.name);
+                        }
+                        lock(&seen).made_ready.insert(name, Instant::now());
+                    });
+                }
+            };
+            tasks.spawn(follow(member.api(namespace, &kind.resource()), note));
+        }
+        if kind == Kind::Deployment {
+            let (seen, changed) = (seen.clone(), changed.clone());
+            let note = move |object: DynamicObject| {
+                let ready = object.data.pointer("/status/readyReplicas").and_then(Value::as_i64);
+                if ready == Some(expected) {
+                    lock(&seen).aggregated.insert_if_absent(object.metadata.name.unwrap_or_default());
+                    changed.notify_waiters();
+                }
+            };
+            tasks.spawn(follow(hub.api(namespace, &kind.resource()), note));
+        }
+        let members = members.iter().map(|member| member.name.clone()).collect();
+        Ok(Self { seen, changed, members, _tasks: tasks })
+    }
+
+    /// Waits until an object is on every member, and tells since when.
+    pub async fn everywhere(&self, name: &str) -> Result<Vec<(String, Instant)>> {
+        self.wait(|seen| {
+            let at = |member: &String| Some((member.clone(), *seen.on_member.get(&(member.clone(), name.to_owned()))?));
+            self.members.iter().map(at).collect()
+        })
+        .await
+    }
+
+    /// Waits until the sum of all members shows on the hub: when the last became ready, and when it showed.
+    pub async fn aggregated(&self, name: &str) -> Result<(Instant, Instant)> {
+        self.wait(|seen| {
+            let shown = *seen.aggregated.get(name)?;
+            Some((seen.made_ready.get(name).copied().unwrap_or(shown).min(shown), shown))
+        })
+        .await
+    }
+
+    async fn wait<T>(&self, find: impl Fn(&Seen) -> Option<T>) -> Result<T> {
+        loop {
+            let changed = self.changed.notified();
+            pin_mut!(changed);
+            changed.as_mut().enable();
+            if let Some(found) = find(&lock(&self.seen)) {
+                return Ok(found);
+            }
+            changed.await;
+        }
+    }
+}
+
+trait InsertIfAbsent<K> {
+    fn insert_if_absent(&mut self, key: K) -> bool;
+}
+
+impl<K: std::hash::Hash + Eq> InsertIfAbsent<K> for HashMap<K, Instant> {
+    fn insert_if_absent(&mut self, key: K) -> bool {
+        let before = self.len();
+        self.entry(key).or_insert_with(Instant::now);
+        self.len() > before
+    }
+}
+
+fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+async fn follow(api: kube::Api<DynamicObject>, note: impl Fn(DynamicObject)) -> Result<()> {
+    loop {
+        let events = api.watch(&WatchParams::default(), "0").await?;
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => note(object),
+                Ok(_) => {}
+                Err(error) => {
+                    eprintln!("watch broke, starting again: {error}");
+                    break;
+                }
+            }
+        }
+    }
+}
