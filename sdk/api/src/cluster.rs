@@ -31,7 +31,7 @@ api_kind! {
         Column::string("Mode", ".spec.syncMode"),
         Column::string("Ready", r#".status.conditions[?(@.type=="Ready")].status"#),
         Column::age("Age"),
-        Column::wide("Zones", ".spec.zones[*]"),
+        Column::wide("Zones", ".spec.zones"),
         Column::wide("Region", ".spec.region"),
         Column::wide("Provider", ".spec.provider"),
         Column::wide("API-Endpoint", ".spec.apiEndpoint"),

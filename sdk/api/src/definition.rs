@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 
 use crate::schema;
 
-/// Category of all kinds here: `kubectl get karmada-io` lists them.
+/// Category of all kinds here: `kubectl get karmada-io` lists them. Karmada gives it to all but Cluster,
+/// which has none there because no CRD stands behind it.
 pub const CATEGORY: &str = "karmada-io";
 
 /// A column of `kubectl get`.
