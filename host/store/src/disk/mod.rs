@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::file::DataFile;
 use self::medium::Health;
@@ -53,7 +53,10 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct RedbStore {
     core: Arc<Core>,
-    writer: Mutex<Option<mpsc::Sender<Request>>>,
+    /// How many writes may still be sent. It bounds the channel rather than the channel itself, so
+    /// that closing turns away those that wait, and need not wait for them.
+    room: Arc<Semaphore>,
+    writer: Mutex<Option<mpsc::UnboundedSender<Request>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Let go only after the thread is done with the file.
     lock: Mutex<Option<DirectoryLock>>,
@@ -83,6 +86,8 @@ impl RedbStore {
             let tree = file.load(&paths.data)?;
             if let Err(error) = file.compact(&paths.data, &tree) {
                 tracing::warn!(%error, "the data file could not be compacted");
+                // Never two at a time on one file.
+                drop(file);
                 file = DataFile::open(&paths.data, cache, new_health())?;
             }
             (file, tree)
@@ -95,7 +100,7 @@ impl RedbStore {
         let _ = fs::remove_file(&paths.scratch);
 
         let core = Core::new(tree, options.history);
-        let (sender, requests) = mpsc::channel(WAITING);
+        let (sender, requests) = mpsc::unbounded_channel();
         let writer = Writer::new(core.clone(), requests, paths, cache, file, new_health);
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run()).map_err(|error| {
@@ -106,6 +111,7 @@ impl RedbStore {
             })?;
         Ok(Self {
             core,
+            room: Arc::new(Semaphore::new(WAITING)),
             writer: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
             lock: Mutex::new(Some(lock)),
@@ -116,6 +122,7 @@ impl RedbStore {
     /// Finishes the writes that were accepted, ends all watches and lets go of the directory; from
     /// now on everything fails with [`Error::Closed`]. This blocks until the last commit is done.
     pub fn close(&self) {
+        self.room.close();
         self.writer.lock().take();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread
@@ -195,13 +202,14 @@ impl Store for RedbStore {
 
     /// A write whose future is dropped may still be carried out.
     async fn write(&self, key: &str, expect: Expect, op: Op) -> Result<Revision> {
-        let sender = self.writer.lock().clone().ok_or(Error::Closed)?;
+        let room = self.room.clone().acquire_owned().await;
+        let room = room.map_err(|_| Error::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let request = Request { key: key.to_owned(), expect, op, reply };
-        let sent = sender.send(request).await;
-        // A clone kept while waiting for the answer would keep the thread from ending.
-        drop(sender);
-        sent.map_err(|_| Error::Closed)?;
+        let request = Request { key: key.to_owned(), expect, op, reply, _room: room };
+        match &*self.writer.lock() {
+            Some(writer) => writer.send(request).map_err(|_| Error::Closed)?,
+            None => return Err(Error::Closed),
+        }
         answer.await.map_err(|_| Error::Closed)?
     }
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::file::DataFile;
 use super::medium::Health;
@@ -34,6 +34,8 @@ pub(super) struct Request {
     pub(super) expect: Expect,
     pub(super) op: Op,
     pub(super) reply: oneshot::Sender<Result<Revision>>,
+    /// Its place among the writes that may wait.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 /// Where the files are.
@@ -53,7 +55,7 @@ enum Disk {
 #[derive(Debug)]
 pub(super) struct Writer {
     core: Arc<Core>,
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::UnboundedReceiver<Request>,
     paths: Paths,
     cache: usize,
     disk: Disk,
@@ -75,7 +77,7 @@ impl std::fmt::Debug for dyn NewHealth {
 impl Writer {
     pub(super) fn new(
         core: Arc<Core>,
-        requests: mpsc::Receiver<Request>,
+        requests: mpsc::UnboundedReceiver<Request>,
         paths: Paths,
         cache: usize,
         file: DataFile,
@@ -106,7 +108,7 @@ impl Writer {
         let mut plan = Plan::new(self.core.snapshot());
         let mut answers = Vec::new();
         for request in requests {
-            let Request { key, expect, op, reply } = request;
+            let Request { key, expect, op, reply, .. } = request;
             let leans = plan.touches(&key);
             match plan.add(&key, expect, op) {
                 // A conflict with what is in memory stands whatever the disk does.

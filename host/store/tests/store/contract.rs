@@ -260,3 +260,43 @@ fn a_closed_store_says_so(#[values(Kind::Memory, Kind::Redb)] kind: Kind) {
         assert!(closed(write.expect_err("closed")));
     });
 }
+
+/// Closing does not wait for writers that wait to be let in: they may be on the very thread that
+/// closes.
+#[rstest]
+fn closing_beside_waiting_writers(#[values(Kind::Memory, Kind::Redb)] kind: Kind) {
+    const WRITES: usize = 10_000;
+    let subject = Subject::new(kind);
+    let store = subject.store();
+    let (told, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let written = runtime.expect("a runtime").block_on(async {
+            let writes: Vec<_> = (0..WRITES)
+                .map(|index| {
+                    let store = store.clone();
+                    tokio::spawn(async move {
+                        let key = format!("/{index}");
+                        store.write(&key, Expect::Absent, put("x")).await
+                    })
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            subject.close();
+            let mut written = 0;
+            for write in writes {
+                match write.await.expect("ends") {
+                    Ok(_) => written += 1,
+                    Err(Error::Closed) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            written
+        });
+        // What was accepted was carried out, and nothing else.
+        let _ = told.send((written, subject.stats().keys));
+    });
+    let (written, keys) = done.recv_timeout(std::time::Duration::from_secs(30)).expect("closing hangs");
+    assert!(written > 0);
+    assert_eq!(written, keys);
+}
