@@ -37,7 +37,7 @@ pub use controller::{Controller, Outcome, Reconciler};
 pub use discovery::{Discovery, Lookup};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{EventType, Recorder, RecorderConfig};
-pub use informer::{Change, Informer, InformerSet, Selection, SharedInformer};
+pub use informer::{Change, Informer, InformerSet, Keep, Selection, SharedInformer};
 pub use leader::{LeaderConfig, LeaderElection};
 pub use metrics::Metrics;
 pub use queue::{Backoff, Job, Queue};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use outrigger_object::{Object, ObjectKey};
 
-use super::Change;
+use super::{Change, Keep};
 
 /// Gives the values under which an object is found.
 pub(super) type IndexFn = Box<dyn Fn(&Object) -> Vec<String> + Send + Sync>;
@@ -23,12 +23,12 @@ struct Index {
 pub(super) struct Cache {
     objects: BTreeMap<ObjectKey, Arc<Object>>,
     indexes: HashMap<&'static str, Index>,
-    strip: bool,
+    keep: Keep,
 }
 
 impl Cache {
-    pub(super) fn new(strip_managed_fields: bool) -> Self {
-        Self { strip: strip_managed_fields, ..Self::default() }
+    pub(super) fn new(keep: Keep) -> Self {
+        Self { keep, ..Self::default() }
     }
 
     pub(super) fn get(&self, key: &ObjectKey) -> Option<Arc<Object>> {
@@ -77,10 +77,8 @@ impl Cache {
     }
 
     /// Takes a new or changed object. One that was deleted and made again unseen gives both changes.
-    pub(super) fn put(&mut self, mut object: Object) -> Vec<Change> {
-        if self.strip {
-            object.remove(&["metadata", "managedFields"]);
-        }
+    pub(super) fn put(&mut self, object: Object) -> Vec<Change> {
+        let object = self.keep.reduce(object);
         let key = object.key();
         let mut changes = Vec::new();
         let old = self.objects.get(&key).cloned();
@@ -105,17 +103,14 @@ impl Cache {
     }
 
     /// Takes word that an object is gone; the change holds its last state.
-    pub(super) fn remove(&mut self, mut object: Object) -> Option<Change> {
+    pub(super) fn remove(&mut self, object: Object) -> Option<Change> {
         let key = object.key();
         let old = self.objects.get(&key)?;
         if old.uid() != object.uid() {
             return None;
         }
-        if self.strip {
-            object.remove(&["metadata", "managedFields"]);
-        }
         self.drop_key(&key)?;
-        Some(Change::Deleted(Arc::new(object)))
+        Some(Change::Deleted(Arc::new(self.keep.reduce(object))))
     }
 
     fn drop_key(&mut self, key: &ObjectKey) -> Option<Change> {
@@ -159,7 +154,7 @@ mod tests {
     }
 
     fn cache() -> Cache {
-        let mut cache = Cache::new(true);
+        let mut cache = Cache::new(Keep::default());
         cache.add_index("color", Box::new(|object| object.label("color").map(str::to_owned).into_iter().collect()));
         cache
     }
@@ -220,6 +215,17 @@ mod tests {
         assert!(names(&cache, "blue").is_empty());
         assert_eq!(cache.list_in("ns").len(), 1);
         assert!(cache.list_in("n").is_empty());
+    }
+
+    #[test]
+    fn keeps_only_what_was_asked_for() {
+        let mut cache = Cache::new(Keep::Only(&[&["metadata", "labels"]]));
+        let mut object = object("a", "1", "1", "red");
+        object.set(&["spec", "big"], "x");
+        cache.put(object);
+        let kept = &cache.list()[0];
+        assert_eq!((kept.label("color"), kept.uid(), kept.namespace()), (Some("red"), "1", "ns"));
+        assert_eq!((kept.get(&["spec"]), kept.get(&["metadata", "managedFields"])), (None, None));
     }
 
     #[test]

@@ -69,14 +69,55 @@ pub struct Selection {
     pub labels: Option<String>,
     /// Field selector.
     pub fields: Option<String>,
-    /// Whether `metadata.managedFields` are left out of the cache.
-    pub strip_managed_fields: bool,
+    /// What of each object is kept in the cache.
+    pub keep: Keep,
+}
+
+/// What of each object is kept in the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Keep {
+    /// The whole object.
+    Everything,
+    /// All but `metadata.managedFields`.
+    #[default]
+    WithoutManagedFields,
+    /// Kind, name, namespace, UID, version, and the values at these paths.
+    Only(&'static [&'static [&'static str]]),
+}
+
+impl Keep {
+    fn reduce(self, mut object: Object) -> Object {
+        match self {
+            Self::Everything => object,
+            Self::WithoutManagedFields => {
+                object.remove(&["metadata", "managedFields"]);
+                object
+            }
+            Self::Only(paths) => {
+                const ALWAYS: [&[&str]; 6] = [
+                    &["apiVersion"],
+                    &["kind"],
+                    &["metadata", "name"],
+                    &["metadata", "namespace"],
+                    &["metadata", "uid"],
+                    &["metadata", "resourceVersion"],
+                ];
+                let mut kept = Object::default();
+                for path in ALWAYS.iter().chain(paths) {
+                    if let Some(value) = object.remove(path) {
+                        kept.set(path, value);
+                    }
+                }
+                kept
+            }
+        }
+    }
 }
 
 impl Selection {
     /// All objects of a resource, without managedFields.
     pub fn all(resource: Resource) -> Self {
-        Self { resource, namespace: None, labels: None, fields: None, strip_managed_fields: true }
+        Self { resource, namespace: None, labels: None, fields: None, keep: Keep::default() }
     }
 
     /// Only in one namespace.
@@ -103,7 +144,14 @@ impl Selection {
     /// With managedFields in the cache.
     #[must_use]
     pub fn with_managed_fields(mut self) -> Self {
-        self.strip_managed_fields = false;
+        self.keep = Keep::Everything;
+        self
+    }
+
+    /// With these paths alone in the cache, beside what identifies an object.
+    #[must_use]
+    pub fn only(mut self, paths: &'static [&'static [&'static str]]) -> Self {
+        self.keep = Keep::Only(paths);
         self
     }
 }
@@ -137,7 +185,7 @@ impl Informer {
     /// An informer that does nothing yet, so that handlers and indexes are there before the first
     /// object. [`begin`](Self::begin) starts it.
     pub fn unstarted(selection: Selection, parent: &CancellationToken) -> Self {
-        let cache = RwLock::new(Cache::new(selection.strip_managed_fields));
+        let cache = RwLock::new(Cache::new(selection.keep));
         Self(Arc::new(Shared {
             selection,
             cache,
