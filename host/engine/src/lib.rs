@@ -1,1 +1,17 @@
-//! The interpreter engine: layers, dispatch, native kinds, declarative interpreters.
+//! The interpreter engine: which interpreter answers which question about which kind.
+//!
+//! [`Engine`] holds interpreters in [`Layer`]s and resolves them into one dispatch table whenever they
+//! change. [`native`] has Kubernetes' own kinds, [`declarative`] reads interpreters from YAML, [`catalogue`]
+//! lists those that ship with the binary, and [`cases`] runs interpreter cases against an engine.
+//!
+//! **Invariant:** interpreters are asked in the order of their layers, a failure ends the search, and an
+//! interpreter that panics has failed.
+
+pub mod catalogue;
+mod engine;
+mod layer;
+pub mod native;
+mod table;
+
+pub use engine::{Engine, Reply, Route};
+pub use layer::{Conflict, Layer};

@@ -40,7 +40,7 @@ impl ReplicaRequirements {
     /// What a pod needs, in the form in which bindings carry it; `None` when it needs nothing in particular.
     /// Namespace and priority class are left empty: Karmada fills them only for quota estimation.
     pub fn of_pod(pod: PodResources) -> Option<Self> {
-        let node_claim = pod.has_node_claim().then(|| NodeClaim {
+        let node_claim = pod.has_node_claim().then_some(NodeClaim {
             hard_node_affinity: pod.hard_node_affinity,
             node_selector: pod.node_selector,
             tolerations: pod.tolerations,

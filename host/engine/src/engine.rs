@@ -1,0 +1,259 @@
+//! [`Engine`]: asks the right interpreter.
+//!
+//! ```text
+//! question ──▶ table (kind, operation) ──▶ user ▷ webhook ▷ addon ▷ bundled ▷ native ▷ generic ──▶ reply
+//! ```
+//!
+//! **Invariant:** a failure ends the search. No lower layer answers in the place of one that should have
+//! and could not, and a panic inside an interpreter is such a failure.
+
+use std::{
+    any::Any,
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use outrigger_interpreter::{
+    Answer, ClusterFacts, Component, Dependency, Error, HealthReport, Interpreter, LifeCycle, Operation, ReplicaInfo,
+    StatusItem,
+};
+use outrigger_object::{Gvk, Object};
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use crate::{
+    catalogue,
+    layer::{Conflict, Layer},
+    native,
+    table::{Installed, Table},
+};
+
+/// All interpreters, and the table that says which of them answers what. Cheap to share in an `Arc`; every
+/// method may be called from any thread while interpreters are being replaced.
+#[derive(Default)]
+pub struct Engine {
+    table: ArcSwap<Table>,
+    installed: Mutex<Vec<Installed>>,
+}
+
+/// An answer, and who gave it.
+#[derive(Clone)]
+#[must_use]
+pub struct Reply<T> {
+    /// The answer.
+    pub answer: Answer<T>,
+    by: Option<Installed>,
+}
+
+impl<T> Reply<T> {
+    const NOT_HANDLED: Self = Self { answer: Answer::NotHandled, by: None };
+
+    /// The layer that answered; `None` when nobody did, or when the engine's own fallback did.
+    pub fn layer(&self) -> Option<Layer> {
+        self.by.as_ref().map(|by| by.layer)
+    }
+
+    /// Name of the interpreter that answered.
+    pub fn interpreter(&self) -> Option<&str> {
+        self.by.as_ref().map(|by| by.interpreter.name())
+    }
+
+    /// The value, if there is one; a failure stays an error.
+    pub fn into_result(self) -> Result<Option<T>, Error> {
+        self.answer.into_result()
+    }
+}
+
+/// One line of the dispatch table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The kind.
+    pub gvk: Gvk,
+    /// The question.
+    pub operation: Operation,
+    /// The layer that is asked first.
+    pub layer: Layer,
+    /// The interpreter that is asked first.
+    pub interpreter: String,
+}
+
+impl Engine {
+    /// An engine without any interpreter.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// An engine with the native kinds and the bundled interpreters.
+    pub fn standard() -> Self {
+        let engine = Self::empty();
+        engine.install(Layer::Native, native::interpreters());
+        engine.install(Layer::Bundled, catalogue::interpreters());
+        engine
+    }
+
+    /// Makes these the interpreters of a layer, in place of all that it had. Questions that are being
+    /// answered finish with the interpreters that they began with.
+    pub fn install(&self, layer: Layer, interpreters: Vec<Arc<dyn Interpreter>>) {
+        let mut installed = self.installed.lock();
+        installed.retain(|one| one.layer != layer);
+        installed.extend(interpreters.into_iter().map(|interpreter| Installed { layer, interpreter }));
+        self.table.store(Arc::new(Table::build(&installed)));
+    }
+
+    /// Interpreters of one layer that want to answer the same questions.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        self.table.load().conflicts.clone()
+    }
+
+    /// Who is asked first, for every kind and question that somebody knows; sorted.
+    pub fn routes(&self) -> Vec<Route> {
+        let table = self.table.load();
+        let mut routes: Vec<Route> = table
+            .entries()
+            .flat_map(|entry| {
+                Operation::ALL.into_iter().filter_map(|operation| {
+                    let first = entry.chain(operation).first()?;
+                    Some(Route {
+                        gvk: entry.gvk.clone(),
+                        operation,
+                        layer: first.layer,
+                        interpreter: first.interpreter.name().to_owned(),
+                    })
+                })
+            })
+            .collect();
+        routes.sort_by(|a, b| (&a.gvk, a.operation).cmp(&(&b.gvk, b.operation)));
+        routes
+    }
+
+    /// Whether anybody may answer a question about a kind.
+    pub fn handles(&self, gvk: &Gvk, operation: Operation) -> bool {
+        self.table.load().entry_of(gvk).is_some_and(|entry| !entry.chain(operation).is_empty())
+    }
+
+    /// The life cycle of a kind; [`LifeCycle::Declarative`] where nobody names another.
+    pub fn life_cycle(&self, gvk: &Gvk) -> LifeCycle {
+        self.table.load().entry_of(gvk).and_then(|entry| entry.life_cycle).unwrap_or_default()
+    }
+
+    /// Whether a RunOnce object has started in its member. For kinds that nobody knows, and when the
+    /// interpreter panics, that is whether it has a status that is not empty.
+    pub fn has_started(&self, observed: &Object) -> bool {
+        let table = self.table.load();
+        let told = table
+            .entry(observed.api_version(), observed.kind())
+            .and_then(|entry| catch_unwind(AssertUnwindSafe(|| entry.owner.has_started(observed))).ok());
+        told.unwrap_or_else(|| observed.status().and_then(Value::as_object).is_some_and(|status| !status.is_empty()))
+    }
+
+    /// [`Operation::InterpretReplica`].
+    pub fn replicas(&self, object: &Object) -> Reply<ReplicaInfo> {
+        self.ask(Operation::InterpretReplica, object, |interpreter| interpreter.replicas(object))
+    }
+
+    /// [`Operation::InterpretComponent`].
+    pub fn components(&self, object: &Object) -> Reply<Vec<Component>> {
+        self.ask(Operation::InterpretComponent, object, |interpreter| interpreter.components(object))
+    }
+
+    /// [`Operation::InterpretDependency`].
+    pub fn dependencies(&self, object: &Object) -> Reply<Vec<Dependency>> {
+        self.ask(Operation::InterpretDependency, object, |interpreter| interpreter.dependencies(object))
+    }
+
+    /// [`Operation::InterpretHealth`]. Nobody handling it means that the health is not known.
+    pub fn health(&self, object: &Object) -> Reply<HealthReport> {
+        self.ask(Operation::InterpretHealth, object, |interpreter| interpreter.health(object))
+    }
+
+    /// [`Operation::InterpretStatus`]. Where nobody handles it, the whole `status` is the answer, from no
+    /// layer. `null` means that there is nothing to report.
+    pub fn reflect_status(&self, object: &Object) -> Reply<Value> {
+        let reply = self.ask(Operation::InterpretStatus, object, |interpreter| interpreter.reflect_status(object));
+        match reply.answer {
+            Answer::NotHandled => {
+                Reply { answer: Answer::Value(object.status().cloned().unwrap_or_default()), by: None }
+            }
+            _ => reply,
+        }
+    }
+
+    /// [`Operation::ReviseReplica`]. Lend the object to keep it for the case that nobody handles it; give it
+    /// to spare a copy.
+    pub fn revise_replicas<'a>(&self, object: impl Into<Cow<'a, Object>>, replicas: i64) -> Reply<Object> {
+        self.change(Operation::ReviseReplica, object.into(), |interpreter, object| {
+            interpreter.revise_replicas(object, replicas)
+        })
+    }
+
+    /// [`Operation::Retain`]: `desired` with what `observed` keeps. Not handled means that nothing is kept
+    /// beyond what server-side apply keeps by itself.
+    pub fn retain<'a>(&self, desired: impl Into<Cow<'a, Object>>, observed: &Object) -> Reply<Object> {
+        self.change(Operation::Retain, desired.into(), |interpreter, desired| interpreter.retain(desired, observed))
+    }
+
+    /// [`Operation::AggregateStatus`]: the template with a status made from those of the clusters. Not
+    /// handled means that the template's status is left alone.
+    pub fn aggregate_status<'a>(&self, template: impl Into<Cow<'a, Object>>, items: &[StatusItem]) -> Reply<Object> {
+        self.change(Operation::AggregateStatus, template.into(), |interpreter, template| {
+            interpreter.aggregate_status(template, items)
+        })
+    }
+
+    /// [`Operation::Localize`]: the template as it should be in one cluster.
+    pub fn localize<'a>(&self, object: impl Into<Cow<'a, Object>>, cluster: &ClusterFacts) -> Reply<Object> {
+        self.change(Operation::Localize, object.into(), |interpreter, object| interpreter.localize(object, cluster))
+    }
+
+    fn ask<T>(
+        &self,
+        operation: Operation,
+        object: &Object,
+        question: impl Fn(&dyn Interpreter) -> Answer<T>,
+    ) -> Reply<T> {
+        let table = self.table.load();
+        let Some(entry) = table.entry(object.api_version(), object.kind()) else { return Reply::NOT_HANDLED };
+        for one in entry.chain(operation) {
+            match guarded(one, || question(&*one.interpreter)) {
+                Answer::NotHandled => {}
+                answer => return Reply { answer, by: Some(one.clone()) },
+            }
+        }
+        Reply::NOT_HANDLED
+    }
+
+    fn change(
+        &self,
+        operation: Operation,
+        object: Cow<'_, Object>,
+        question: impl Fn(&dyn Interpreter, Object) -> Answer<Object>,
+    ) -> Reply<Object> {
+        let table = self.table.load();
+        let Some(entry) = table.entry(object.api_version(), object.kind()) else { return Reply::NOT_HANDLED };
+        let Some((last, others)) = entry.chain(operation).split_last() else { return Reply::NOT_HANDLED };
+        for one in others {
+            match guarded(one, || question(&*one.interpreter, (*object).clone())) {
+                Answer::NotHandled => {}
+                answer => return Reply { answer, by: Some(one.clone()) },
+            }
+        }
+        match guarded(last, || question(&*last.interpreter, object.into_owned())) {
+            Answer::NotHandled => Reply::NOT_HANDLED,
+            answer => Reply { answer, by: Some(last.clone()) },
+        }
+    }
+}
+
+fn guarded<T>(one: &Installed, question: impl FnOnce() -> Answer<T>) -> Answer<T> {
+    catch_unwind(AssertUnwindSafe(question)).unwrap_or_else(|panic| {
+        let name = one.interpreter.name();
+        Answer::Failed(Error::internal(format_args!("{name} panicked: {}", panic_message(&*panic))))
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}

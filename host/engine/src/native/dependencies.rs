@@ -1,0 +1,137 @@
+//! What must be beside an object: what its pods mount, read and run as.
+//!
+//! Dependencies come sorted by kind and name, each once.
+
+use std::collections::BTreeSet;
+
+use outrigger_interpreter::{Dependency, LabelSelector};
+use outrigger_object::{Cursor, Object};
+
+use super::{Result, TEMPLATE};
+
+/// Where the spec of a volume names a Secret.
+const VOLUME_SECRETS: [&[&str]; 10] = [
+    &["secret", "secretName"],
+    &["azureFile", "secretName"],
+    &["cephfs", "secretRef", "name"],
+    &["cinder", "secretRef", "name"],
+    &["flexVolume", "secretRef", "name"],
+    &["rbd", "secretRef", "name"],
+    &["scaleIO", "secretRef", "name"],
+    &["iscsi", "secretRef", "name"],
+    &["storageos", "secretRef", "name"],
+    &["csi", "nodePublishSecretRef", "name"],
+];
+
+type Names<'v> = BTreeSet<(&'static str, &'v str)>;
+
+/// ConfigMaps, Secrets, PersistentVolumeClaims and the ServiceAccount of the pod spec at a path, in the
+/// object's own namespace. The account `default` is there anyway.
+pub(crate) fn pod_dependencies(object: &Object, path: &[&str]) -> Result<Vec<Dependency>> {
+    let root = object.cursor();
+    let names = pod_names(&root.at(path)?)?;
+    Ok(named(object, names))
+}
+
+/// The same, without the claims that the StatefulSet makes itself.
+pub fn stateful_set(object: &Object) -> Result<Vec<Dependency>> {
+    let root = object.cursor();
+    let mut names = pod_names(&root.at(TEMPLATE)?)?;
+    for template in root.items(&["spec", "volumeClaimTemplates"])? {
+        if let Some(name) = template.str(&["metadata", "name"])? {
+            names.remove(&("PersistentVolumeClaim", name));
+        }
+    }
+    Ok(named(object, names))
+}
+
+/// The Secrets with its certificates.
+pub fn ingress(object: &Object) -> Result<Vec<Dependency>> {
+    let root = object.cursor();
+    let mut names = Names::new();
+    for tls in root.items(&["spec", "tls"])? {
+        add(&mut names, "Secret", tls.str(&["secretName"])?);
+    }
+    Ok(named(object, names))
+}
+
+/// The Service that Karmada derives from a ServiceImport, and that Service's EndpointSlices.
+pub fn service_import(object: &Object) -> Result<Vec<Dependency>> {
+    let name = format!("derived-{}", object.name());
+    let selector = LabelSelector {
+        match_labels: [("kubernetes.io/service-name".to_owned(), name.clone())].into(),
+        match_expressions: Vec::new(),
+    };
+    let namespace = object.namespace();
+    Ok(vec![
+        Dependency {
+            api_version: "v1".to_owned(),
+            kind: "Service".to_owned(),
+            namespace: namespace.to_owned(),
+            name,
+            label_selector: None,
+        },
+        Dependency {
+            api_version: "discovery.k8s.io/v1".to_owned(),
+            kind: "EndpointSlice".to_owned(),
+            namespace: namespace.to_owned(),
+            name: String::new(),
+            label_selector: Some(selector),
+        },
+    ])
+}
+
+fn named(object: &Object, names: Names) -> Vec<Dependency> {
+    names
+        .into_iter()
+        .map(|(kind, name)| Dependency {
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            namespace: object.namespace().to_owned(),
+            name: name.to_owned(),
+            label_selector: None,
+        })
+        .collect()
+}
+
+fn add<'v>(names: &mut Names<'v>, kind: &'static str, name: Option<&'v str>) {
+    if let Some(name) = name.filter(|name| !name.is_empty()) {
+        names.insert((kind, name));
+    }
+}
+
+fn pod_names<'v>(spec: &Cursor<'v, '_>) -> Result<Names<'v>> {
+    let mut names = Names::new();
+    let account = spec.str(&["serviceAccountName"])?.filter(|name| *name != "default");
+    add(&mut names, "ServiceAccount", account);
+    for secret in spec.items(&["imagePullSecrets"])? {
+        add(&mut names, "Secret", secret.str(&["name"])?);
+    }
+    for containers in [["containers"], ["initContainers"], ["ephemeralContainers"]] {
+        for container in spec.items(&containers)? {
+            for source in container.items(&["envFrom"])? {
+                add(&mut names, "ConfigMap", source.str(&["configMapRef", "name"])?);
+                add(&mut names, "Secret", source.str(&["secretRef", "name"])?);
+            }
+            for variable in container.items(&["env"])? {
+                let from = variable.at(&["valueFrom"])?;
+                if from.is_present() {
+                    add(&mut names, "ConfigMap", from.str(&["configMapKeyRef", "name"])?);
+                    add(&mut names, "Secret", from.str(&["secretKeyRef", "name"])?);
+                }
+            }
+        }
+    }
+    for volume in spec.items(&["volumes"])? {
+        add(&mut names, "ConfigMap", volume.str(&["configMap", "name"])?);
+        add(&mut names, "PersistentVolumeClaim", volume.str(&["persistentVolumeClaim", "claimName"])?);
+        for path in VOLUME_SECRETS {
+            add(&mut names, "Secret", volume.str(path)?);
+        }
+        for source in volume.items(&["projected", "sources"])? {
+            add(&mut names, "ConfigMap", source.str(&["configMap", "name"])?);
+            add(&mut names, "Secret", source.str(&["secret", "name"])?);
+        }
+    }
+    Ok(names)
+}
