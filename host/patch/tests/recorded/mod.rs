@@ -1,0 +1,266 @@
+//! What a kube-apiserver 1.36 made of sequences of writes: each file is one object's life, each step a
+//! request and the object, or the refusal, that came back. Every step is done again here, on the
+//! object that the server had before it, and must give the same ownership and the same values.
+
+use std::path::Path;
+
+use outrigger_object::Object;
+use outrigger_patch::{
+    Error, json,
+    managed::{self, FieldSet, Write},
+    merge, strategic,
+};
+use outrigger_schema::{Schema, builtin, structural::Structural};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Step {
+    op: String,
+    manager: String,
+    #[serde(default)]
+    subresource: String,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    body: Value,
+    result: Option<Object>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    code: u16,
+    message: String,
+    #[serde(default)]
+    causes: Vec<Cause>,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Cause {
+    message: String,
+    field: String,
+}
+
+struct Kind {
+    schema: Schema,
+    structural: Option<Structural>,
+    /// Whether the server fills in defaults that this crate knows nothing of.
+    defaults: bool,
+    reset: FieldSet,
+    reset_status: FieldSet,
+}
+
+const WIDGET: &str = include_str!("widget.yaml");
+
+fn kind(api_version: &str, name: &str) -> Kind {
+    let status = || FieldSet::of([&["status"]]);
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let built_in = || builtin::schema(group, version, name).expect("a built-in kind");
+    match name {
+        "Deployment" => Kind {
+            schema: built_in(),
+            structural: None,
+            defaults: true,
+            reset: status(),
+            reset_status: FieldSet::of([&["spec"], &["metadata", "labels"]]),
+        },
+        "Service" => Kind {
+            schema: built_in(),
+            structural: None,
+            defaults: true,
+            reset: status(),
+            reset_status: FieldSet::of([&["spec"]]),
+        },
+        "Widget" => {
+            let schema: Value = serde_saphyr::from_str(WIDGET).expect("widget.yaml");
+            let structural = Structural::parse(&schema).expect("structural");
+            Kind {
+                schema: structural.shape(),
+                structural: Some(structural),
+                defaults: false,
+                reset: status(),
+                reset_status: FieldSet::of([&["metadata"], &["spec"]]),
+            }
+        }
+        _ => Kind {
+            schema: built_in(),
+            structural: None,
+            defaults: false,
+            reset: FieldSet::default(),
+            reset_status: FieldSet::default(),
+        },
+    }
+}
+
+/// The latest time among the entries: when the step was done, if it changed any.
+fn clock(object: Option<&Object>) -> String {
+    let entries = object.and_then(|object| object.get(&["metadata", "managedFields"])).and_then(Value::as_array);
+    let times = entries.into_iter().flatten().filter_map(|entry| entry.get("time").and_then(Value::as_str));
+    times.max().unwrap_or("2026-01-01T00:00:00Z").to_owned()
+}
+
+fn replay(path: &Path) {
+    let text = std::fs::read_to_string(path).expect("readable");
+    let steps: Vec<Step> = serde_json::from_str(&text).expect("recorded steps");
+    let first = steps.iter().find_map(|step| step.result.as_ref()).expect("a result");
+    let kind = kind(first.api_version(), first.kind());
+    let mut live: Option<Object> = None;
+    for (index, step) in steps.into_iter().enumerate() {
+        let place = format!("{} step {index} ({} by {})", path.display(), step.op, step.manager);
+        let now = clock(step.result.as_ref().or(live.as_ref()));
+        let write = Write {
+            schema: &kind.schema,
+            api_version: first_version(&step, live.as_ref()),
+            manager: &step.manager,
+            subresource: &step.subresource,
+            now: &now,
+            reset: if step.subresource.is_empty() { &kind.reset } else { &kind.reset_status },
+        };
+        if step.op == "apply" {
+            let config = Object::from_value(step.body.clone()).expect("an object");
+            let outcome = managed::apply(&write, live.as_ref(), &config, step.force);
+            check_apply(&place, &kind, outcome, &step);
+        } else if let Some(expected) = &step.result {
+            check_patch(&place, &kind, live.as_ref(), &step, expected);
+            let mut new = expected.clone();
+            new.remove(&["metadata", "managedFields"]);
+            if step.manager == "resetter" {
+                new.set(&["metadata", "managedFields"], Value::Array(Vec::new()));
+            }
+            managed::update(&write, live.as_ref(), &mut new);
+            check_entries(&place, &new, expected);
+        }
+        live = step.result.or(live);
+    }
+}
+
+fn first_version<'a>(step: &'a Step, live: Option<&'a Object>) -> &'a str {
+    let body = step.body.get("apiVersion").and_then(Value::as_str);
+    live.map(Object::api_version).or(body).unwrap_or_default()
+}
+
+fn check_apply(place: &str, kind: &Kind, outcome: Result<Object, Error>, step: &Step) {
+    match (outcome, &step.result, &step.error) {
+        (Ok(object), Some(expected), _) => {
+            check_entries(place, &object, expected);
+            check_values(place, kind, &object, expected);
+        }
+        (Err(error), _, Some(refusal)) => {
+            assert!(refusal.message.ends_with(&error.to_string()), "{place}: {error}\nnot {}", refusal.message);
+            if let Error::Conflict(conflicts) = &error {
+                assert_eq!(refusal.code, error.code(), "{place}");
+                let mut causes: Vec<Cause> = conflicts
+                    .0
+                    .iter()
+                    .map(|conflict| Cause {
+                        message: format!("conflict with {}", conflict.manager),
+                        field: conflict.field.clone(),
+                    })
+                    .collect();
+                assert_eq!(causes.len(), refusal.causes.len(), "{place}");
+                causes.retain(|cause| !refusal.causes.contains(cause));
+                assert_eq!(causes, [], "{place}");
+            }
+        }
+        (Ok(object), None, Some(refusal)) => panic!("{place}: gave {object:?}\nnot {}", refusal.message),
+        (outcome, ..) => panic!("{place}: {outcome:?}"),
+    }
+}
+
+/// What the three other patches make of the object, where nothing else has changed it.
+fn check_patch(place: &str, kind: &Kind, live: Option<&Object>, step: &Step, expected: &Object) {
+    let Some(live) = live else { return };
+    let mut value = live.clone().into_value();
+    match step.op.as_str() {
+        "merge" => merge::apply(&mut value, step.body.clone()),
+        "json" => json::apply(&mut value, step.body.clone()).unwrap_or_else(|error| panic!("{place}: {error}")),
+        "strategic" => strategic::apply(&kind.schema, &mut value, step.body.clone())
+            .unwrap_or_else(|error| panic!("{place}: {error}")),
+        _ => return,
+    }
+    let patched = Object::from_value(value).expect("an object");
+    check_values(place, kind, &patched, expected);
+}
+
+fn check_entries(place: &str, object: &Object, expected: &Object) {
+    let entries = |object: &Object| {
+        let entries = object.get(&["metadata", "managedFields"]).cloned().unwrap_or(Value::Null);
+        serde_json::to_string_pretty(&entries).expect("JSON")
+    };
+    let (got, expected) = (entries(object), entries(expected));
+    assert!(got == expected, "{place}: entries differ\n{}", differences(&got, &expected));
+}
+
+fn differences(got: &str, expected: &str) -> String {
+    let mut out = String::new();
+    for line in got.lines().filter(|line| !expected.contains(line.trim_end_matches(','))) {
+        out.push_str(&format!("  got      {line}\n"));
+    }
+    for line in expected.lines().filter(|line| !got.contains(line.trim_end_matches(','))) {
+        out.push_str(&format!("  expected {line}\n"));
+    }
+    format!("{out}got {got}\nexpected {expected}")
+}
+
+/// Everything that we say must be in what the server has; and nothing else, for kinds without defaults.
+fn check_values(place: &str, kind: &Kind, object: &Object, expected: &Object) {
+    let clean = |object: &Object| {
+        let mut object = object.clone();
+        for name in ["managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "namespace"] {
+            object.remove(&["metadata", name]);
+        }
+        // An endpoint resets what it does not write; that is the server's part.
+        object.remove(&["status"]);
+        let mut value = object.into_value();
+        if let Some(structural) = &kind.structural {
+            structural.default(&mut value);
+        }
+        value
+    };
+    let (got, expected) = (clean(object), clean(expected));
+    if kind.defaults {
+        let mut wrong = Vec::new();
+        missing(&got, &expected, "", &mut wrong);
+        assert!(wrong.is_empty(), "{place}: {wrong:?}\n{got:#}\n{expected:#}");
+    } else {
+        assert_eq!(got, expected, "{place}");
+    }
+}
+
+/// Paths of `got` whose values `all` does not have. Null and empty are as good as absent.
+fn missing(got: &Value, all: &Value, path: &str, wrong: &mut Vec<String>) {
+    match (got, all) {
+        (Value::Object(got), Value::Object(all)) => {
+            for (name, got) in got {
+                let empty = got.is_null() || *got == serde_json::json!({}) || *got == serde_json::json!([]);
+                match all.get(name) {
+                    Some(all) => missing(got, all, &format!("{path}.{name}"), wrong),
+                    None if empty => {}
+                    None => wrong.push(format!("{path}.{name}")),
+                }
+            }
+        }
+        (Value::Array(got), Value::Array(all)) if got.len() == all.len() => {
+            for (index, (got, all)) in got.iter().zip(all).enumerate() {
+                missing(got, all, &format!("{path}[{index}]"), wrong);
+            }
+        }
+        (Value::Null, _) => {}
+        _ if got == all => {}
+        _ => wrong.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn every_recorded_life_comes_out_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("recorded cases")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 10, "only {} recorded cases", files.len());
+    files.iter().for_each(|path| replay(path));
+}
