@@ -1,3 +1,5 @@
 //! Tests of the crate from outside.
 
+mod golden;
+mod properties;
 mod recorded;

@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use outrigger_object::Object;
+use outrigger_object::{Object, Resource};
 use outrigger_patch::{
     Error, json,
-    managed::{self, FieldSet, Write},
+    managed::{self, FieldSet, Write, reset_fields},
     merge, strategic,
 };
 use outrigger_schema::{Schema, builtin, structural::Structural};
@@ -24,6 +24,10 @@ struct Step {
     force: bool,
     #[serde(default)]
     body: Value,
+    /// The entries that an update carried, where they are not those of the object.
+    entries: Option<Value>,
+    /// What a write of `Scale` gave back; `result` is then the object.
+    scale: Option<Object>,
     result: Option<Object>,
     error: Option<Refusal>,
 }
@@ -44,51 +48,35 @@ struct Cause {
 
 struct Kind {
     schema: Schema,
+    /// For custom resources, whose defaults are known; those of built-in kinds are not this crate's.
     structural: Option<Structural>,
     /// Whether the server fills in defaults that this crate knows nothing of.
     defaults: bool,
-    reset: FieldSet,
-    reset_status: FieldSet,
+    resource: Resource,
 }
 
 const WIDGET: &str = include_str!("widget.yaml");
 
-fn kind(api_version: &str, name: &str) -> Kind {
-    let status = || FieldSet::of([&["status"]]);
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let built_in = || builtin::schema(group, version, name).expect("a built-in kind");
-    match name {
-        "Deployment" => Kind {
-            schema: built_in(),
-            structural: None,
-            defaults: true,
-            reset: status(),
-            reset_status: FieldSet::of([&["spec"], &["metadata", "labels"]]),
+fn kind(first: &Object) -> Kind {
+    let gvk = first.gvk();
+    let structural = (gvk.kind == "Widget").then(|| {
+        let schema: Value = serde_saphyr::from_str(WIDGET).expect("widget.yaml");
+        Structural::parse(&schema).expect("structural")
+    });
+    let has_defaults = matches!(gvk.kind.as_str(), "Deployment" | "Service");
+    Kind {
+        schema: match &structural {
+            Some(structural) => structural.shape(),
+            None => builtin::schema(&gvk.group, &gvk.version, &gvk.kind).expect("a built-in kind"),
         },
-        "Service" => Kind {
-            schema: built_in(),
-            structural: None,
-            defaults: true,
-            reset: status(),
-            reset_status: FieldSet::of([&["spec"]]),
-        },
-        "Widget" => {
-            let schema: Value = serde_saphyr::from_str(WIDGET).expect("widget.yaml");
-            let structural = Structural::parse(&schema).expect("structural");
-            Kind {
-                schema: structural.shape(),
-                structural: Some(structural),
-                defaults: false,
-                reset: status(),
-                reset_status: FieldSet::of([&["metadata"], &["spec"]]),
-            }
-        }
-        _ => Kind {
-            schema: built_in(),
-            structural: None,
-            defaults: false,
-            reset: FieldSet::default(),
-            reset_status: FieldSet::default(),
+        structural,
+        defaults: has_defaults,
+        resource: Resource {
+            has_status: gvk.kind != "ConfigMap",
+            has_scale: gvk.kind == "Deployment",
+            plural: String::new(),
+            namespaced: true,
+            gvk,
         },
     }
 }
@@ -104,7 +92,7 @@ fn replay(path: &Path) {
     let text = std::fs::read_to_string(path).expect("readable");
     let steps: Vec<Step> = serde_json::from_str(&text).expect("recorded steps");
     let first = steps.iter().find_map(|step| step.result.as_ref()).expect("a result");
-    let kind = kind(first.api_version(), first.kind());
+    let kind = kind(first);
     let mut live: Option<Object> = None;
     for (index, step) in steps.into_iter().enumerate() {
         let place = format!("{} step {index} ({} by {})", path.display(), step.op, step.manager);
@@ -115,21 +103,36 @@ fn replay(path: &Path) {
             manager: &step.manager,
             subresource: &step.subresource,
             now: &now,
-            reset: if step.subresource.is_empty() { &kind.reset } else { &kind.reset_status },
+            reset: reset_fields(&kind.resource, kind.structural.is_some(), &step.subresource),
         };
-        if step.op == "apply" {
-            let config = Object::from_value(step.body.clone()).expect("an object");
-            let outcome = managed::apply(&write, live.as_ref(), &config, step.force);
-            check_apply(&place, &kind, outcome, &step);
-        } else if let Some(expected) = &step.result {
-            check_patch(&place, &kind, live.as_ref(), &step, expected);
-            let mut new = expected.clone();
-            new.remove(&["metadata", "managedFields"]);
-            if step.manager == "resetter" {
-                new.set(&["metadata", "managedFields"], Value::Array(Vec::new()));
+        match (step.op.as_str(), &step.result) {
+            ("apply", _) => {
+                let config = Object::from_value(step.body.clone()).expect("an object");
+                check_apply(&place, &kind, managed::apply(&write, live.as_ref(), &config, step.force), &step);
             }
-            managed::update(&write, live.as_ref(), &mut new);
-            check_entries(&place, &new, expected);
+            ("scale", Some(expected)) => check_scale(&place, live.as_ref().expect("an object"), &step, expected),
+            (_, Some(expected)) => {
+                let mut new = expected.clone();
+                new.remove(&["metadata", "managedFields"]);
+                let carried = match patched(&place, &kind, live.as_ref(), &step) {
+                    Some(patched) => {
+                        let patched = patched.unwrap_or_else(|error| panic!("{place}: {error}"));
+                        check_values(&place, &kind, &patched, expected);
+                        patched.get(&["metadata", "managedFields"]).cloned()
+                    }
+                    None => step.entries.clone(),
+                };
+                if let Some(carried) = carried {
+                    new.set(&["metadata", "managedFields"], carried);
+                }
+                managed::update(&write, live.as_ref(), &mut new);
+                check_entries(&place, &new, expected);
+            }
+            (_, None) => {
+                let refusal = step.error.as_ref().expect("a result or an error");
+                let error = patched(&place, &kind, live.as_ref(), &step).expect("a patch").expect_err(&place);
+                assert!(refusal.code == 500 || refusal.code == error.code(), "{place}: {error}");
+            }
         }
         live = step.result.or(live);
     }
@@ -146,6 +149,8 @@ fn check_apply(place: &str, kind: &Kind, outcome: Result<Object, Error>, step: &
             check_entries(place, &object, expected);
             check_values(place, kind, &object, expected);
         }
+        // Refused by the schema's validation, after the apply.
+        (Ok(_), None, Some(Refusal { code: 422, .. })) => {}
         (Err(error), _, Some(refusal)) => {
             assert!(refusal.message.ends_with(&error.to_string()), "{place}: {error}\nnot {}", refusal.message);
             if let Error::Conflict(conflicts) = &error {
@@ -168,19 +173,53 @@ fn check_apply(place: &str, kind: &Kind, outcome: Result<Object, Error>, step: &
     }
 }
 
-/// What the three other patches make of the object, where nothing else has changed it.
-fn check_patch(place: &str, kind: &Kind, live: Option<&Object>, step: &Step, expected: &Object) {
-    let Some(live) = live else { return };
-    let mut value = live.clone().into_value();
-    match step.op.as_str() {
-        "merge" => merge::apply(&mut value, step.body.clone()),
-        "json" => json::apply(&mut value, step.body.clone()).unwrap_or_else(|error| panic!("{place}: {error}")),
-        "strategic" => strategic::apply(&kind.schema, &mut value, step.body.clone())
-            .unwrap_or_else(|error| panic!("{place}: {error}")),
-        _ => return,
+/// What a patch that is no apply makes of the object.
+fn patched(place: &str, kind: &Kind, live: Option<&Object>, step: &Step) -> Option<Result<Object, Error>> {
+    let mut value = live?.clone().into_value();
+    let outcome = match step.op.as_str() {
+        "merge" => {
+            merge::apply(&mut value, step.body.clone());
+            Ok(())
+        }
+        "json" => json::apply(&mut value, step.body.clone()),
+        "strategic" => strategic::apply(&kind.schema, &mut value, step.body.clone()),
+        "create" | "update" => return None,
+        other => panic!("{place}: unknown operation {other}"),
+    };
+    Some(outcome.map(|()| Object::from_value(value).expect("an object")))
+}
+
+/// Scales the object and compares who owns the replicas in both.
+fn check_scale(place: &str, live: &Object, step: &Step, expected: &Object) {
+    let replicas = ["spec", "replicas"];
+    let nothing = Value::Null;
+    let entries = live.get(&["metadata", "managedFields"]).unwrap_or(&nothing);
+    let schema = builtin::schema("autoscaling", "v1", "Scale").expect("a built-in kind");
+    let expected_scale = step.scale.as_ref().expect("a scale");
+    let mut before = expected_scale.clone();
+    before.set(&replicas, live.get(&replicas).cloned().unwrap_or_default());
+    before.remove(&["metadata", "managedFields"]);
+    let mut after = before.clone();
+    if let Some(entries) = managed::to_scale(entries, &replicas) {
+        before.set(&["metadata", "managedFields"], entries);
     }
-    let patched = Object::from_value(value).expect("an object");
-    check_values(place, kind, &patched, expected);
+    after.set(&replicas, step.body.clone());
+    let write = Write {
+        schema: &schema,
+        api_version: "autoscaling/v1",
+        manager: &step.manager,
+        subresource: "scale",
+        now: "2026-01-01T00:00:00Z",
+        reset: &FieldSet::default(),
+    };
+    managed::update(&write, Some(&before), &mut after);
+    let scale = after.get(&["metadata", "managedFields"]).unwrap_or(&nothing);
+    let mut object = live.clone();
+    match managed::from_scale(entries, scale, live.api_version(), &replicas) {
+        Some(entries) => object.set(&["metadata", "managedFields"], entries),
+        None => panic!("{place}: nobody owns anything"),
+    }
+    check_entries(place, &object, expected);
 }
 
 fn check_entries(place: &str, object: &Object, expected: &Object) {
@@ -261,6 +300,6 @@ fn every_recorded_life_comes_out_the_same() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();
     files.sort();
-    assert!(files.len() >= 10, "only {} recorded cases", files.len());
+    assert!(files.len() >= 14, "only {} recorded cases", files.len());
     files.iter().for_each(|path| replay(path));
 }
