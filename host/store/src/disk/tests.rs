@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use redb::TableDefinition;
+
 use super::medium::Faults;
 use super::*;
 
@@ -11,8 +13,22 @@ fn put(value: &'static str) -> Op {
     Op::Put(value.into())
 }
 
+/// What tells the data file from another one that takes its place.
+fn file_number(directory: &Path) -> std::io::Result<u64> {
+    let metadata = fs::metadata(directory.join("data.redb"))?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::ino(&metadata));
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        Ok(0)
+    }
+}
+
 /// Lets the disk fail in one way in the midst of writes and looks at what is left.
-async fn check(fault: fn(&Faults) -> &AtomicBool) -> std::result::Result<(), anyhow::Error> {
+///
+/// The file must have been made anew if `anew`, and kept if not.
+async fn check(fault: fn(&Faults) -> &AtomicBool, anew: bool) -> std::result::Result<(), anyhow::Error> {
     let directory = tempfile::tempdir()?;
     let faults: Arc<Faults> = Arc::default();
     let store = RedbStore::open_with(directory.path(), Options::default(), {
@@ -21,6 +37,9 @@ async fn check(fault: fn(&Faults) -> &AtomicBool) -> std::result::Result<(), any
     })?;
     store.write("/a", Expect::Absent, put("a")).await?;
     let mut watch = store.watch("/", 0)?;
+    let first = file_number(directory.path())?;
+    // While it is open its number is not given to another.
+    let _first = File::open(directory.path().join("data.redb"))?;
 
     for round in 0..2 {
         let before = store.range(&Range::default())?;
@@ -56,6 +75,7 @@ async fn check(fault: fn(&Faults) -> &AtomicBool) -> std::result::Result<(), any
         assert_eq!(events[0].revision, revision);
     }
 
+    assert_eq!(file_number(directory.path())? != first, anew && cfg!(unix));
     let held = store.range(&Range::default())?;
     assert_eq!(held.entries.len(), 2);
     store.close();
@@ -66,12 +86,12 @@ async fn check(fault: fn(&Faults) -> &AtomicBool) -> std::result::Result<(), any
 
 #[tokio::test]
 async fn writes_fail() -> std::result::Result<(), anyhow::Error> {
-    check(|faults| &faults.writes).await
+    check(|faults| &faults.writes, false).await
 }
 
 #[tokio::test]
 async fn syncs_fail() -> std::result::Result<(), anyhow::Error> {
-    check(|faults| &faults.syncs).await
+    check(|faults| &faults.syncs, true).await
 }
 
 /// A write that leans on one that failed fails with it, and is not told of a conflict with it.
@@ -121,4 +141,38 @@ async fn a_file_left_large_is_compacted() -> std::result::Result<(), anyhow::Err
     assert_eq!(store.range(&Range::default())?.entries.len(), 1);
     assert_eq!(store.revision(), 47);
     Ok(())
+}
+
+/// A sound database that is not, or not yet, one of ours.
+#[test]
+fn a_file_of_another_make_is_refused() {
+    const ENTRIES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("entries");
+    const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+    let check = |meta: &[(&str, u64)], entry: u64, expected: &str| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let make = || -> std::result::Result<(), redb::Error> {
+            let database = redb::Database::create(directory.path().join("data.redb"))?;
+            let write = database.begin_write()?;
+            write.open_table(ENTRIES)?.insert("/a", (entry, &b"x"[..]))?;
+            for (key, value) in meta {
+                write.open_table(META)?.insert(*key, *value)?;
+            }
+            write.commit()?;
+            Ok(())
+        };
+        make().expect("a file");
+        match RedbStore::open(directory.path(), Options::default()) {
+            Ok(store) => assert_eq!(expected, store.revision().to_string()),
+            Err(Error::Corrupt { detail, .. }) => {
+                assert!(detail.contains(expected), "{detail}, not {expected}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    };
+    check(&[("format", 1), ("revision", 3)], 3, "3");
+    check(&[("format", 1), ("revision", 3)], 4, "of revision 4");
+    check(&[("format", 2), ("revision", 3)], 3, "format 2");
+    check(&[("revision", 3)], 3, "no format");
+    check(&[("format", 1)], 3, "no revision");
+    check(&[], 3, "meta");
 }

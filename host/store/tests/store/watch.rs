@@ -100,24 +100,26 @@ fn progress(#[values(Kind::Memory, Kind::Redb)] kind: Kind) {
 
 /// A watcher that does not look for a long time loses nothing, as long as it is remembered.
 #[rstest]
-fn a_slow_watcher_catches_up(#[values(Kind::Memory, Kind::Redb)] kind: Kind) {
+#[case::few_behind(700)]
+#[case::many_behind(6000)]
+fn a_slow_watcher_catches_up(#[values(Kind::Memory, Kind::Redb)] kind: Kind, #[case] count: u64) {
     run(async {
         let subject = Subject::new(kind);
         let store = subject.store();
         let mut slow = store.watch("/a/", 0).expect("watches");
         let mut quiet = store.watch("/b/", 0).expect("watches");
-        burst(&store, 6000).await;
+        burst(&store, count).await;
         assert_eq!(slow.progress(), 0);
-        let events = collect(&mut slow, 6000).await;
+        let events = collect(&mut slow, count as usize).await;
         let revisions: Vec<_> = events.iter().map(|event| event.revision).collect();
-        assert_eq!(revisions, (1..=6000).collect::<Vec<_>>());
-        assert_eq!((slow.progress(), quiet.progress()), (6000, 6000));
+        assert_eq!(revisions, (1..=count).collect::<Vec<_>>());
+        assert_eq!((slow.progress(), quiet.progress()), (count, count));
 
         // It follows again as the others do.
         set(&store, "/a/1", "x").await;
         set(&store, "/b/1", "x").await;
-        assert_eq!(collect(&mut slow, 1).await[0].revision, 6001);
-        assert_eq!(collect(&mut quiet, 1).await[0].revision, 6002);
+        assert_eq!(collect(&mut slow, 1).await[0].revision, count + 1);
+        assert_eq!(collect(&mut quiet, 1).await[0].revision, count + 2);
         assert!(!ready(&mut slow) && !ready(&mut quiet));
     });
 }
