@@ -28,7 +28,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
 }
 
 /// Writes a file that only its owner can read, whole or not at all.
-pub(crate) fn write(path: &Path, content: &str) -> Result<()> {
+pub fn write(path: &Path, content: &str) -> Result<()> {
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
     let write = || {
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;

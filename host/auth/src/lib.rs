@@ -20,5 +20,6 @@ mod user;
 
 pub use authenticator::Authenticator;
 pub use error::{Error, ErrorKind, Result};
+pub use files::write as write_private;
 pub use secret::Secret;
 pub use user::User;

@@ -72,9 +72,9 @@ impl CertificateRequest {
             Ok(_) => return Err(Error::invalid(WHAT, "bytes follow it")),
             Err(error) => return Err(Error::invalid(WHAT, error)),
         };
-        request.verify_signature().map_err(|_| Error::Refused("its signature is not that of its key".to_owned()))?;
         let info = &request.certification_request_info;
         check_key(&info.subject_pki)?;
+        request.verify_signature().map_err(|_| Error::Refused("its signature is not that of its key".to_owned()))?;
         let mut parsed = Self {
             subject: read::subject(&info.subject)?,
             names: Vec::new(),
@@ -165,7 +165,8 @@ fn check_key(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> Result<()> {
         Ok(PublicKey::RSA(rsa)) if rsa.key_size() < 2048 => {
             Err(Error::Refused("RSA keys need at least 2048 bits".to_owned()))
         }
-        Ok(PublicKey::RSA(_) | PublicKey::EC(_)) => Ok(()),
+        Ok(PublicKey::RSA(_)) => Ok(()),
+        Ok(PublicKey::EC(point)) if matches!(point.key_size(), 256 | 384) => Ok(()),
         // Ed25519 is one of those that the parser leaves unparsed.
         Ok(PublicKey::Unknown(_)) if key.algorithm.algorithm.to_id_string() == "1.3.101.112" => Ok(()),
         _ => Err(Error::Refused("keys of this type are not signed".to_owned())),

@@ -92,6 +92,16 @@ fn estimate<'a>(expr: &'a IdedExpr, names: &mut Names<'a>) -> Estimate {
             Estimate { size, cost: operand.cost + 1.0 }
         }
         Expr::Comprehension(loops) => comprehension(loops, names),
+        Expr::Call(call) if call.func_name == "_?_:_" => {
+            let parts = call.args.iter().map(|arg| estimate(arg, names)).collect::<Vec<_>>();
+            let mut size = Size::default();
+            // The condition only decides which of the others there is.
+            for branch in parts.iter().skip(1) {
+                size.length = size.length.max(branch.size.length);
+                size.weight = size.weight.max(branch.size.weight);
+            }
+            Estimate { size, cost: parts.iter().map(|part| part.cost).sum() }
+        }
         Expr::Call(call) => {
             let parts = sum(call.target.as_deref().into_iter().chain(&call.args), names);
             called(&call.func_name, call.args.len(), parts)
@@ -129,7 +139,7 @@ fn called(name: &str, args: usize, parts: Estimate) -> Estimate {
     let scalar = Size { length: 0.0, weight: 1.0 };
     let (size, work) = match name {
         "_&&_" | "_||_" | "!_" | "@not_strictly_false" | "size" | "has" => (scalar, 1.0),
-        "_[_]" | "_[?_]" | "_?._" | "_?_:_" => (parts.size, 1.0),
+        "_[_]" | "_[?_]" | "_?._" => (parts.size, 1.0),
         "_+_" => (Size { length: length * 2.0, weight }, 1.0 + length / 4.0 + weight / 16.0),
         "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "@in" => (scalar, 1.0 + weight / 16.0),
         "sort" | "distinct" | "equivalent" | "intersects" => (parts.size, length * length + weight),

@@ -4,7 +4,7 @@ use kube_cel::cel::common::ast::{Expr, IdedExpr};
 
 use super::{
     bound::each_child,
-    cel::escape,
+    cel::{TYPES, escape},
     node::{Additional, Node, Type},
 };
 
@@ -107,6 +107,7 @@ const FUNCTIONS: &[&str] = &[
     "sum",
     "timestamp",
     "trim",
+    "type",
     "uint",
     "upperAscii",
     "url",
@@ -205,9 +206,7 @@ impl<'a> Scope<'a> {
                 // It may be an optional, whose fields are not those of the schema.
                 Known::Nothing
             }
-            "int" | "uint" | "double" | "bool" | "string" | "bytes" | "list" | "map" | "type" | "null_type" => {
-                Known::Nothing
-            }
+            name if TYPES.contains(&name) => Known::Nothing,
             _ => {
                 self.problems.push(format!("undeclared reference to '{name}'"));
                 Known::Nothing

@@ -116,4 +116,8 @@ fn words_errors_as_kube_apiserver_does() {
     );
 }
 
+mod properties;
 mod reference;
+mod rules;
+mod schemas;
+mod updates;
