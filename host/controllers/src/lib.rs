@@ -1,1 +1,198 @@
 //! From template to binding to work to status; cluster life cycle.
+//!
+//! ```text
+//! template ─ detector ─▶ binding ─ schedule ─▶ clusters ─ binding ─▶ Work × cluster
+//!    ▲                      │ dependencies ─▶ attached bindings            │
+//!    └──────── status ◀─────┴────────────────────────────────────── Work.status
+//! ```
+//!
+//! Each controller is one module: what it decides is pure, what it does follows from that, and its
+//! triggers say what wakes it. They are registered in one table; [`Controllers::start`] runs them
+//! over any API server that serves Karmada's kinds.
+//!
+//! **Invariants.** Nothing is deleted because of a failure, an empty answer, or a cache that has not
+//! been filled. A restart with nothing changed writes nothing. A binding, cluster or kind that cannot
+//! be handled stops no other.
+
+mod binding;
+mod clusters;
+mod dependencies;
+mod detector;
+mod enrolment;
+mod hub;
+mod kinds;
+mod merge;
+mod mirror;
+mod namespaces;
+mod overrides;
+mod policy;
+mod prune;
+mod queues;
+mod schedule;
+mod status;
+mod templates;
+mod works;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outrigger_engine::Engine;
+use outrigger_runtime::{Client, Clock, Controller, Queue, Reconciler, Recorder, RecorderConfig, SystemClock};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use hub::{Event, Hub};
+
+/// How the controllers behave.
+#[derive(Clone)]
+pub struct Options {
+    /// Namespaces with one of these prefixes are neither propagated nor looked into.
+    pub skipped_namespaces: Vec<String>,
+    /// How long a pull cluster may be silent before it counts as lost.
+    pub cluster_grace: Duration,
+    /// The same for one that has never been heard.
+    pub cluster_startup_grace: Duration,
+    /// Reconciles at once, per controller.
+    pub workers: usize,
+    /// The clock for everything that goes into objects.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            skipped_namespaces: vec!["kube-".to_owned()],
+            cluster_grace: Duration::from_secs(40),
+            cluster_startup_grace: Duration::from_secs(60),
+            workers: 8,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// One line of the table.
+struct Entry {
+    /// Which events enqueue which keys.
+    triggers: fn(&Hub, &Event<'_>),
+    /// Runs it until cancelled.
+    run: fn(&Arc<Hub>, &mut JoinSet<()>),
+}
+
+/// All controllers.
+const TABLE: &[Entry] = &[
+    Entry {
+        triggers: detector::policy_triggers,
+        run: |hub, tasks| run(hub, tasks, detector::PolicyKeeper(hub.clone()), &hub.queues.policies),
+    },
+    Entry {
+        triggers: detector::triggers,
+        run: |hub, tasks| run(hub, tasks, detector::Detector(hub.clone()), &hub.queues.detector),
+    },
+    Entry {
+        triggers: schedule::triggers,
+        run: |hub, tasks| run(hub, tasks, schedule::Scheduler(hub.clone()), &hub.queues.schedule),
+    },
+    Entry {
+        triggers: works::triggers,
+        run: |hub, tasks| run(hub, tasks, works::Works(hub.clone()), &hub.queues.works),
+    },
+    Entry {
+        triggers: dependencies::triggers,
+        run: |hub, tasks| run(hub, tasks, dependencies::Dependencies(hub.clone()), &hub.queues.dependencies),
+    },
+    Entry {
+        triggers: status::triggers,
+        run: |hub, tasks| run(hub, tasks, status::Status::new(hub.clone()), &hub.queues.status),
+    },
+    Entry {
+        triggers: namespaces::triggers,
+        run: |hub, tasks| run(hub, tasks, namespaces::Namespaces(hub.clone()), &hub.queues.namespaces),
+    },
+    Entry {
+        triggers: clusters::triggers,
+        run: |hub, tasks| {
+            let clusters = clusters::Clusters { hub: hub.clone(), sessions: Arc::default() };
+            run(hub, tasks, clusters, &hub.queues.clusters);
+        },
+    },
+    Entry {
+        triggers: clusters::health_triggers,
+        run: |hub, tasks| run(hub, tasks, clusters::Health::new(hub.clone()), &hub.queues.health),
+    },
+    Entry {
+        triggers: enrolment::triggers,
+        run: |hub, tasks| run(hub, tasks, enrolment::Enrolment(hub.clone()), &hub.queues.enrolment),
+    },
+];
+
+fn run<R: Reconciler>(hub: &Arc<Hub>, tasks: &mut JoinSet<()>, reconciler: R, queue: &Queue<R::Key>) {
+    let controller = Controller::new(Arc::new(reconciler), queue.clone())
+        .workers(hub.options.workers)
+        .metrics(hub.client.metrics().clone());
+    tasks.spawn(controller.run(hub.cancel.clone()));
+}
+
+/// The controllers, running.
+pub struct Controllers {
+    task: JoinHandle<()>,
+    cancel: CancellationToken,
+}
+
+impl Controllers {
+    /// Starts everything over the API server that `hub` speaks to. Controllers begin once the fixed
+    /// kinds have been read; until the API server can be reached, that is waited for.
+    pub fn start(hub: Client, engine: Arc<Engine>, options: Options, cancel: &CancellationToken) -> Self {
+        let cancel = cancel.child_token();
+        let task = tokio::spawn(drive(hub, engine, options, cancel.clone()));
+        Self { task, cancel }
+    }
+
+    /// Stops, and waits until what is being worked on is finished.
+    pub async fn stop(self) {
+        self.cancel.cancel();
+        if let Err(error) = self.task.await {
+            error!(error = %error, "the controllers ended badly");
+        }
+    }
+}
+
+async fn drive(client: Client, engine: Arc<Engine>, options: Options, cancel: CancellationToken) {
+    let recorder =
+        Recorder::start(client.clone(), "outrigger", options.clock.clone(), RecorderConfig::default(), cancel.clone());
+    let hub = Hub::new(client, engine, recorder, options, &cancel);
+    if !hub.begin().await {
+        return;
+    }
+    info!("the hub's objects have been read");
+    let mut tasks = JoinSet::new();
+    let discovery = hub.discovery.clone();
+    tasks.spawn({
+        let cancel = cancel.clone();
+        async move { discovery.follow(cancel).await }
+    });
+    tasks.spawn({
+        let (hub, cancel) = (hub.clone(), cancel.clone());
+        async move { hub.templates.run(Arc::downgrade(&hub), cancel).await }
+    });
+    tasks.spawn({
+        let (hub, cancel) = (hub.clone(), cancel.clone());
+        async move { cancel.run_until_cancelled(prepare(&hub)).await.unwrap_or_default() }
+    });
+    for entry in TABLE {
+        (entry.run)(&hub, &mut tasks);
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            error!(error = %error, "a task of the controllers ended badly");
+        }
+    }
+}
+
+/// Makes what the system itself needs, until that has worked.
+async fn prepare(hub: &Hub) {
+    while let Err(error) = clusters::prepare(hub).await {
+        error!(error = %error, "the system's namespaces could not be made");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}

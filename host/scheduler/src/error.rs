@@ -76,6 +76,9 @@ pub enum Unschedulable {
     /// Clusters pass, but the constraints on the set of them cannot be met.
     #[error("{0}")]
     Constraint(String),
+    /// A selector of the placement is not well formed.
+    #[error("{0}")]
+    Invalid(String),
     /// The placement asks for something that this scheduler cannot do.
     #[error("{0}")]
     Unsupported(String),

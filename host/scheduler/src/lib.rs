@@ -30,5 +30,6 @@ mod webster;
 pub use candidate::Candidate;
 pub use error::{Diagnosis, Reason, Unschedulable};
 pub use schedule::{Placement, Request, affinity_group, is_workload, schedule};
-pub use selector::{ClusterLike, ClusterSelector, LabelMatcher};
+pub use selector::{ClusterLike, ClusterSelector, label_selector};
 pub use snapshot::{Change, Snapshot};
+pub use webster::divide_by_weight;

@@ -74,6 +74,10 @@ fn decide(
     placement: &outrigger_api::policy::Placement,
     affinities: Option<Vec<ClusterSelector>>,
 ) -> Result<Placement, Unschedulable> {
+    if affinities.iter().flatten().any(|affinity| !affinity.is_valid()) {
+        let message = "a selector in the placement's cluster affinity is not well formed";
+        return Err(Unschedulable::Invalid(message.to_owned()));
+    }
     let compiled = Compiled::new(snapshot, spec, placement, affinities);
     let mut fitting: Vec<&Candidate> = Vec::with_capacity(snapshot.len());
     let mut reasons = Vec::new();

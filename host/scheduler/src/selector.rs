@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::NodeSelectorRequirement;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use outrigger_api::policy::ClusterAffinity;
+use outrigger_object::Selector;
+use outrigger_object::selector::{Operator, Requirement};
 
 /// What a selector may ask about a cluster.
 pub trait ClusterLike {
@@ -46,136 +47,102 @@ impl ClusterLike for outrigger_api::cluster::Cluster {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Test {
-    In(Vec<String>),
-    NotIn(Vec<String>),
-    Exists,
-    Absent,
-    Greater(i64),
-    Less(i64),
+/// A compiled `meta/v1` LabelSelector; one that is not well formed matches nothing.
+pub fn label_selector(selector: &LabelSelector) -> Selector {
+    labels(selector).unwrap_or_else(Selector::nothing)
 }
 
-impl Test {
-    /// Reads an operator; `None` when it is unknown or its values do not fit it.
-    fn new(operator: &str, values: &[String], numbers: bool) -> Option<Self> {
-        let number = || values.first().filter(|_| values.len() == 1)?.parse().ok();
-        match operator {
-            "In" if !values.is_empty() => Some(Self::In(values.to_vec())),
-            "NotIn" if !values.is_empty() => Some(Self::NotIn(values.to_vec())),
-            "Exists" if values.is_empty() => Some(Self::Exists),
-            "DoesNotExist" if values.is_empty() => Some(Self::Absent),
-            "Gt" if numbers => Some(Self::Greater(number()?)),
-            "Lt" if numbers => Some(Self::Less(number()?)),
-            _ => None,
-        }
-    }
-
-    fn holds(&self, value: Option<&str>) -> bool {
-        let number = || value.and_then(|value| value.parse::<i64>().ok());
-        match self {
-            Self::In(values) => value.is_some_and(|value| values.iter().any(|one| one == value)),
-            Self::NotIn(values) => value.is_none_or(|value| values.iter().all(|one| one != value)),
-            Self::Exists => value.is_some(),
-            Self::Absent => value.is_none(),
-            Self::Greater(bound) => number().is_some_and(|number| number > *bound),
-            Self::Less(bound) => number().is_some_and(|number| number < *bound),
-        }
-    }
-
-    /// The same for a field with several values, such as zones: one of them is enough for `In`,
-    /// none may be among those of `NotIn`. Comparisons never hold.
-    fn holds_any(&self, found: &[String]) -> bool {
-        match self {
-            Self::In(values) => found.iter().any(|one| values.contains(one)),
-            Self::NotIn(values) => !found.iter().any(|one| values.contains(one)),
-            Self::Exists => !found.is_empty(),
-            Self::Absent => found.is_empty(),
-            Self::Greater(_) | Self::Less(_) => false,
-        }
-    }
+fn labels(selector: &LabelSelector) -> Option<Selector> {
+    let equal = selector.match_labels.iter().flatten().map(|(key, value)| {
+        Some(Requirement { key: key.clone(), operator: Operator::In, values: vec![value.clone()] })
+    });
+    let expressions = selector.match_expressions.iter().flatten().map(|one| {
+        Some(Requirement {
+            key: one.key.clone(),
+            operator: operator(&one.operator, false)?,
+            values: one.values.clone().unwrap_or_default(),
+        })
+    });
+    compile(equal.chain(expressions).collect())
 }
 
-/// A compiled label selector.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LabelMatcher {
-    tests: Vec<(String, Test)>,
-    broken: bool,
+fn compile(requirements: Option<Vec<Requirement>>) -> Option<Selector> {
+    Selector::new(requirements?).ok()
 }
 
-impl LabelMatcher {
-    /// Compiles `matchLabels` and `matchExpressions`; an empty selector matches everything.
-    pub fn new(selector: &LabelSelector) -> Self {
-        let mut matcher = Self::default();
-        for (name, value) in selector.match_labels.iter().flatten() {
-            matcher.tests.push((name.clone(), Test::In(vec![value.clone()])));
-        }
-        for one in selector.match_expressions.iter().flatten() {
-            match Test::new(&one.operator, one.values.as_deref().unwrap_or_default(), false) {
-                Some(test) => matcher.tests.push((one.key.clone(), test)),
-                None => matcher.broken = true,
-            }
-        }
-        matcher
-    }
-
-    /// Whether all requirements hold for labels that `get` looks up.
-    pub fn matches<'a>(&self, get: impl Fn(&str) -> Option<&'a str>) -> bool {
-        !self.broken && self.tests.iter().all(|(name, test)| test.holds(get(name)))
+fn operator(text: &str, numbers: bool) -> Option<Operator> {
+    match text {
+        "In" => Some(Operator::In),
+        "NotIn" => Some(Operator::NotIn),
+        "Exists" => Some(Operator::Exists),
+        "DoesNotExist" => Some(Operator::DoesNotExist),
+        "Gt" if numbers => Some(Operator::Gt),
+        "Lt" if numbers => Some(Operator::Lt),
+        _ => None,
     }
 }
 
 /// A compiled [`ClusterAffinity`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSelector {
     names: Vec<String>,
     exclude: Vec<String>,
-    labels: Option<LabelMatcher>,
-    fields: Vec<(Field, Test)>,
-    broken: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Field {
-    Provider,
-    Region,
-    Zone,
-    /// A field that no cluster has.
-    Other,
+    labels: Option<Selector>,
+    /// Requirements on provider and region.
+    fields: Selector,
+    /// Requirements on the list of zones.
+    zones: Vec<Requirement>,
+    valid: bool,
 }
 
 impl ClusterSelector {
     /// Compiles an affinity. An empty one matches every cluster.
     pub fn new(affinity: &ClusterAffinity) -> Self {
-        let mut selector = Self {
-            names: sorted(&affinity.cluster_names),
-            exclude: sorted(&affinity.exclude),
-            labels: affinity.label_selector.as_ref().map(LabelMatcher::new),
-            ..Self::default()
-        };
+        let mut fields = Some(Vec::new());
+        let mut zones = Vec::new();
         for one in affinity.field_selector.iter().flat_map(|fields| &fields.match_expressions) {
-            match field_test(one) {
-                Some(test) => selector.fields.push(test),
-                None => selector.broken = true,
+            let requirement = operator(&one.operator, true).map(|operator| Requirement {
+                key: one.key.clone(),
+                operator,
+                values: one.values.clone().unwrap_or_default(),
+            });
+            match (requirement, &mut fields) {
+                (Some(requirement), Some(_)) if requirement.key == "zone" => zones.push(requirement),
+                (Some(requirement), Some(fields)) => fields.push(requirement),
+                _ => fields = None,
             }
         }
-        selector
+        let labels = affinity.label_selector.as_ref().map(labels);
+        let fields = compile(fields);
+        Self {
+            names: sorted(&affinity.cluster_names),
+            exclude: sorted(&affinity.exclude),
+            valid: fields.is_some() && labels.as_ref().is_none_or(Option::is_some),
+            labels: labels.map(|selector| selector.unwrap_or_else(Selector::nothing)),
+            fields: fields.unwrap_or_else(Selector::nothing),
+            zones,
+        }
     }
 
     /// Whether the cluster is selected.
     pub fn matches(&self, cluster: &impl ClusterLike) -> bool {
         let name = cluster.name();
-        if self.broken || contains(&self.exclude, name) || !(self.names.is_empty() || contains(&self.names, name)) {
+        if contains(&self.exclude, name) || !(self.names.is_empty() || contains(&self.names, name)) {
             return false;
         }
         let labels = cluster.labels();
-        self.labels.as_ref().is_none_or(|matcher| matcher.matches(|name| labels.get(name).map(String::as_str)))
-            && self.fields.iter().all(|(field, test)| match field {
-                Field::Provider => test.holds(non_empty(cluster.provider())),
-                Field::Region => test.holds(non_empty(cluster.region())),
-                Field::Zone => test.holds_any(cluster.zones()),
-                Field::Other => test.holds(None),
+        self.labels.as_ref().is_none_or(|selector| selector.matches(|name| labels.get(name).map(String::as_str)))
+            && self.fields.matches(|field| match field {
+                "provider" => non_empty(cluster.provider()),
+                "region" => non_empty(cluster.region()),
+                _ => None,
             })
+            && self.zones.iter().all(|one| zones_match(one, cluster.zones()))
+    }
+
+    /// Whether the affinity is well formed; one that is not matches nothing.
+    pub fn is_valid(&self) -> bool {
+        self.valid
     }
 
     /// The clusters that the affinity names, in order of name.
@@ -184,15 +151,16 @@ impl ClusterSelector {
     }
 }
 
-fn field_test(requirement: &NodeSelectorRequirement) -> Option<(Field, Test)> {
-    let field = match requirement.key.as_str() {
-        "provider" => Field::Provider,
-        "region" => Field::Region,
-        "zone" => Field::Zone,
-        _ => Field::Other,
-    };
-    let values = requirement.values.as_deref().unwrap_or_default();
-    Some((field, Test::new(&requirement.operator, values, true)?))
+/// One common zone is enough for `In`, none may be common for `NotIn`. Comparisons never hold.
+fn zones_match(requirement: &Requirement, zones: &[String]) -> bool {
+    let common = || zones.iter().any(|zone| requirement.values.contains(zone));
+    match requirement.operator {
+        Operator::In => common(),
+        Operator::NotIn => !common(),
+        Operator::Exists => !zones.is_empty(),
+        Operator::DoesNotExist => zones.is_empty(),
+        Operator::Gt | Operator::Lt => false,
+    }
 }
 
 fn sorted(names: &[String]) -> Vec<String> {

@@ -84,6 +84,15 @@ pub(crate) fn divide<'a>(seats: u32, mut parties: Vec<Party<'a>>, ties: Ties) ->
     parties
 }
 
+/// Divides a number by weights, as replicas are divided: by Webster's method, ties by the object's
+/// UID. Gives shares in order of name; those without weight get nothing while others have some.
+pub fn divide_by_weight(total: u32, weights: &[(&str, i64)], uid: &str) -> Vec<(String, i64)> {
+    let parties = weights.iter().map(|(name, votes)| Party { name, votes: *votes, seats: 0 }).collect();
+    let parties =
+        if weights.iter().all(|(_, votes)| *votes <= 0) { parties } else { divide(total, parties, Ties::by_uid(uid)) };
+    parties.into_iter().map(|party| (party.name.to_owned(), i64::from(party.seats))).collect()
+}
+
 /// Gives out at once the seats that are certain, so that the work depends on the number of parties
 /// and not on that of seats: with the divisor `d = sum / (seats - parties)` no more than `seats` of
 /// them have a priority of `d / 2` or better, so these come first in any case. One less than that

@@ -1,0 +1,166 @@
+//! The manifest of a template for one cluster: pure.
+//!
+//! ```text
+//! template ─ revise replicas ─ localize ─ overrides ─ prune ─ mark ─▶ manifest
+//! ```
+//!
+//! Manifests of kinds that Kubernetes itself has carry Karmada's marks: the label
+//! `karmada.io/managed`, and annotations that lead back to template, binding and Work. Other kinds
+//! carry no more than the name of their Work, which tells whose they are: their controllers hand
+//! labels and annotations on to objects that they make (a Velero Schedule to its Backups). The claims
+//! of policies stay on the hub in any case.
+
+use outrigger_api::cluster::Cluster;
+use outrigger_api::labels::{annotation, label};
+use outrigger_api::policy::{ConflictResolution, ReplicaSchedulingType};
+use outrigger_api::work::TargetCluster;
+use outrigger_engine::Engine;
+use outrigger_interpreter::ClusterFacts;
+use outrigger_object::{Object, ObjectKey};
+use outrigger_scheduler::{ClusterLike, is_workload};
+use serde_json::{Map, Value};
+
+use crate::binding::Binding;
+use crate::overrides::{Applied, Overrides};
+use crate::policy::{CLAIM_ANNOTATIONS, CLAIM_LABELS};
+use crate::prune::prune;
+
+/// A manifest, and what goes with it on the Work.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Manifest {
+    pub(super) object: Object,
+    pub(super) applied: Applied,
+    pub(super) conflict: &'static str,
+}
+
+/// What a cluster is to interpreters.
+fn facts(cluster: &Cluster) -> ClusterFacts {
+    ClusterFacts {
+        name: ClusterLike::name(cluster).to_owned(),
+        labels: ClusterLike::labels(cluster).clone(),
+        provider: cluster.spec.provider.clone(),
+        region: cluster.spec.region.clone(),
+        zones: cluster.spec.zones.clone(),
+    }
+}
+
+/// Makes the manifest of a template for one cluster. A failure says what failed, for people.
+pub(super) fn build(
+    engine: &Engine,
+    overrides: &Overrides,
+    template: &Object,
+    binding: &Binding,
+    target: &TargetCluster,
+    completions: Option<i64>,
+    cluster: &Cluster,
+    work: &ObjectKey,
+) -> Result<Manifest, String> {
+    let mut object = template.clone();
+    if is_workload(&binding.spec)
+        && let Some(revised) = engine
+            .revise_replicas(&object, i64::from(target.replicas))
+            .into_result()
+            .map_err(|error| format!("its replicas could not be set: {error}"))?
+    {
+        object = revised;
+    }
+    if let Some(completions) = completions {
+        object.set(&["spec", "completions"], completions);
+    }
+    if let Some(localized) = engine
+        .localize(&object, &facts(cluster))
+        .into_result()
+        .map_err(|error| format!("it could not be fitted to the cluster: {error}"))?
+    {
+        object = localized;
+    }
+    let (object, applied) = overrides.apply(object, cluster).map_err(|error| error.to_string())?;
+    if object.reference() != template.reference() {
+        return Err(format!("overrides or an interpreter made {} of it", object.reference()));
+    }
+    let conflict = conflict_resolution(&object, binding);
+    let mut object = prune(object);
+    unclaim(&mut object);
+    mark(&mut object, template, binding, work, conflict);
+    Ok(Manifest { object, applied, conflict })
+}
+
+/// The template's own word, if it is one of the two; else the policy's.
+fn conflict_resolution(object: &Object, binding: &Binding) -> &'static str {
+    match object.annotation(annotation::CONFLICT_RESOLUTION) {
+        Some(annotation::CONFLICT_RESOLUTION_OVERWRITE) => annotation::CONFLICT_RESOLUTION_OVERWRITE,
+        Some(annotation::CONFLICT_RESOLUTION_ABORT) => annotation::CONFLICT_RESOLUTION_ABORT,
+        _ if binding.spec.conflict_resolution == Some(ConflictResolution::Overwrite) => {
+            annotation::CONFLICT_RESOLUTION_OVERWRITE
+        }
+        _ => annotation::CONFLICT_RESOLUTION_ABORT,
+    }
+}
+
+fn unclaim(object: &mut Object) {
+    let mut strip = |field: &str, names: &[&str]| {
+        for name in names {
+            object.remove(&["metadata", field, name]);
+        }
+        if object.get(&["metadata", field]).and_then(Value::as_object).is_some_and(Map::is_empty) {
+            object.remove(&["metadata", field]);
+        }
+    };
+    strip("labels", &CLAIM_LABELS);
+    strip("annotations", &CLAIM_ANNOTATIONS);
+}
+
+/// Whether a group is one of Kubernetes' own.
+fn is_builtin(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
+}
+
+fn mark(object: &mut Object, template: &Object, binding: &Binding, work: &ObjectKey, conflict: &str) {
+    let builtin = is_builtin(&template.gvk().group);
+    if builtin {
+        object.set(&["metadata", "labels", label::MANAGED], label::MANAGED_TRUE);
+    }
+    let mut annotate = |name: &str, value: &str| object.set(&["metadata", "annotations", name], value);
+    annotate(annotation::WORK_NAMESPACE, &work.namespace);
+    annotate(annotation::WORK_NAME, &work.name);
+    if builtin || conflict != annotation::CONFLICT_RESOLUTION_ABORT {
+        annotate(annotation::CONFLICT_RESOLUTION, conflict);
+    }
+    if builtin {
+        annotate(annotation::TEMPLATE_UID, template.uid());
+        if template.generation() > 0 {
+            annotate(annotation::TEMPLATE_GENERATION, &template.generation().to_string());
+        }
+        for (name, value) in back_references(binding) {
+            annotate(name, &value);
+        }
+    }
+}
+
+/// Annotations that lead from a Work or a manifest to the binding.
+pub(super) fn back_references(binding: &Binding) -> Vec<(&'static str, String)> {
+    let ObjectKey { namespace, name } = binding.key();
+    if binding.is_cluster() {
+        vec![(annotation::CLUSTER_RESOURCE_BINDING_NAME, name)]
+    } else {
+        vec![(annotation::RESOURCE_BINDING_NAMESPACE, namespace), (annotation::RESOURCE_BINDING_NAME, name)]
+    }
+}
+
+/// How a divided Job's completions divide: in proportion to the replicas. Jobs without completions,
+/// and other kinds, have nothing to divide.
+pub(super) fn completions(
+    template: &Object,
+    binding: &Binding,
+    targets: &[TargetCluster],
+) -> Option<Vec<(String, i64)>> {
+    let placement = binding.spec.placement.as_ref()?;
+    let divided =
+        placement.replica_scheduling.as_ref()?.replica_scheduling_type != Some(ReplicaSchedulingType::Duplicated);
+    if template.kind() != "Job" || binding.spec.replicas <= 0 || !divided {
+        return None;
+    }
+    let total = u32::try_from(template.int(&["spec", "completions"])?).ok()?;
+    let weights: Vec<_> = targets.iter().map(|target| (target.name.as_str(), i64::from(target.replicas))).collect();
+    Some(outrigger_scheduler::divide_by_weight(total, &weights, template.uid()))
+}
