@@ -63,7 +63,7 @@ impl Cache {
     }
 
     /// Takes a complete list: everything else is gone.
-    pub(super) fn replace(&mut self, all: HashMap<ObjectKey, Object>) -> Vec<Change> {
+    pub(super) fn replace(&mut self, all: BTreeMap<ObjectKey, Object>) -> Vec<Change> {
         let known: HashSet<&ObjectKey> = all.keys().collect();
         let gone: Vec<ObjectKey> = self.objects.keys().filter(|key| !known.contains(key)).cloned().collect();
         let mut changes = Vec::new();
@@ -175,7 +175,7 @@ mod tests {
         words
     }
 
-    fn list(objects: Vec<Object>) -> HashMap<ObjectKey, Object> {
+    fn list(objects: Vec<Object>) -> BTreeMap<ObjectKey, Object> {
         objects.into_iter().map(|object| (object.key(), object)).collect()
     }
 

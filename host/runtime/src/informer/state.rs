@@ -15,7 +15,7 @@
 //! **Invariant:** [`Effect::Replace`] comes only from a complete list. A list that breaks off is
 //! thrown away, and what was known before stays.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use outrigger_object::{Object, ObjectKey};
 
@@ -28,12 +28,12 @@ pub(super) enum State {
     /// A streaming list is asked for, or its initial events are coming in.
     Streaming {
         /// What it has told so far.
-        gathered: HashMap<ObjectKey, Object>,
+        gathered: BTreeMap<ObjectKey, Object>,
     },
     /// Pages are being read.
     Paging {
         /// What the pages so far held.
-        gathered: HashMap<ObjectKey, Object>,
+        gathered: BTreeMap<ObjectKey, Object>,
         /// Where the next page begins; `None` before the first.
         next: Option<String>,
     },
@@ -72,7 +72,7 @@ pub(super) enum Input {
 #[derive(Debug, PartialEq)]
 pub(super) enum Effect {
     /// This is everything there is.
-    Replace(HashMap<ObjectKey, Object>),
+    Replace(BTreeMap<ObjectKey, Object>),
     /// This object is new or changed.
     Put(Object),
     /// This object went.
@@ -89,9 +89,9 @@ impl State {
     /// Nothing is known.
     pub(super) fn start(streaming: bool) -> Self {
         if streaming {
-            Self::Streaming { gathered: HashMap::new() }
+            Self::Streaming { gathered: BTreeMap::new() }
         } else {
-            Self::Paging { gathered: HashMap::new(), next: None }
+            Self::Paging { gathered: BTreeMap::new(), next: None }
         }
     }
 

@@ -1,0 +1,257 @@
+//! [`MemberSession`]: everything that runs for one member.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outrigger_api::names::execution_space;
+use outrigger_engine::Engine;
+use outrigger_object::{Gvk, Object, ObjectKey, Resource};
+use outrigger_runtime::{Backoff, Change, Client, Clock, Controller, Discovery, Informer, Queue, Recorder, Selection};
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::apply::Writer;
+use crate::breaker::{Breaker, Reach};
+use crate::cluster::{self, StatusConfig, StatusKeeper};
+use crate::execute::{self, Executor, Memory};
+use crate::lease::{Lease, LeaseConfig};
+use crate::watches::Watches;
+use crate::work;
+
+/// A member, and how both sides are reached.
+#[derive(Clone)]
+pub struct Member {
+    /// The cluster's name.
+    pub name: String,
+    /// The control plane.
+    pub hub: Client,
+    /// The member.
+    pub member: Client,
+    /// The interpreters.
+    pub engine: Arc<Engine>,
+}
+
+/// How a session works.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionConfig {
+    /// Works that are executed at once.
+    pub workers: usize,
+    /// How long one request to the member may take.
+    pub deadline: Duration,
+    /// How Works that failed are tried again.
+    pub backoff: Backoff,
+    /// How the Cluster's status is kept; `None` leaves it to somebody else.
+    pub status: Option<StatusConfig>,
+    /// The Lease of a pull cluster; `None` for a push cluster.
+    pub lease: Option<LeaseConfig>,
+    /// Decides the jitter.
+    pub seed: u64,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            workers: 16,
+            deadline: Duration::from_secs(10),
+            backoff: Backoff::default(),
+            status: Some(StatusConfig::default()),
+            lease: None,
+            seed: 0,
+        }
+    }
+}
+
+impl SessionConfig {
+    /// For an agent: with a Lease.
+    pub fn pull() -> Self {
+        Self { lease: Some(LeaseConfig::default()), ..Self::default() }
+    }
+}
+
+/// What runs for one member. Dropping it stops everything without waiting; [`stop`](Self::stop) waits.
+pub struct MemberSession {
+    name: String,
+    cancel: CancellationToken,
+    tasks: JoinSet<()>,
+    executor: Arc<Executor>,
+    queue: Queue<ObjectKey>,
+}
+
+impl MemberSession {
+    /// Starts to work for a member. `parent` stops it.
+    pub fn start(
+        member: Member,
+        config: SessionConfig,
+        recorder: Recorder,
+        clock: Arc<dyn Clock>,
+        parent: &CancellationToken,
+    ) -> Self {
+        let Member { name, hub, member, engine } = member;
+        let cancel = parent.child_token();
+        let member = member.with_deadline(config.deadline);
+        let queue = Queue::new(config.backoff, config.seed);
+        let breaker = Breaker::default();
+        let discovery = Discovery::new(member.clone());
+        let memory = Arc::new(Mutex::new(Memory::default()));
+
+        let own = Selection::all(cluster::resource()).fields(format!("metadata.name={name}"));
+        let this_cluster = Informer::start(hub.clone(), own, &cancel);
+        let selection = Selection::all(work::resource()).namespace(execution_space(&name));
+        let works = Informer::unstarted(selection, &cancel);
+        works.add_index(work::BY_OBJECT, work::index_values);
+
+        let executor = Arc::new(Executor {
+            cluster: name.clone(),
+            hub: hub.clone(),
+            engine,
+            works: works.clone(),
+            this_cluster: this_cluster.clone(),
+            discovery: discovery.clone(),
+            watches: Watches::new(member.clone(), works.clone(), queue.clone(), memory.clone(), &cancel),
+            writer: Writer::new(member.clone(), breaker.clone()),
+            breaker: breaker.clone(),
+            memory,
+            written: Mutex::new(BTreeMap::new()),
+            recorder,
+            clock: clock.clone(),
+        });
+        enqueue_changes(&works, &executor, &queue);
+        works.begin(hub.clone());
+
+        let mut tasks = JoinSet::new();
+        let controller =
+            Controller::new(executor.clone(), queue.clone()).workers(config.workers).metrics(hub.metrics().clone());
+        tasks.spawn(controller.run(cancel.clone()));
+        tasks.spawn(breaker.clone().watch(member.clone(), cancel.clone()));
+        tasks.spawn(again_on_change(works, queue.clone(), discovery.clone(), breaker.clone(), cancel.clone()));
+        let follow = discovery.clone();
+        let follow_cancel = cancel.clone();
+        tasks.spawn(async move {
+            follow_cancel.clone().run_until_cancelled(follow.follow(follow_cancel)).await;
+        });
+        if let Some(status) = config.status {
+            let keeper = StatusKeeper {
+                cluster: name.clone(),
+                hub: hub.clone(),
+                member,
+                this_cluster: this_cluster.clone(),
+                discovery,
+                breaker,
+                config: status,
+                clock: clock.clone(),
+            };
+            tasks.spawn(keeper.run(cancel.clone()));
+        }
+        if let Some(config) = config.lease {
+            let lease = Lease { hub, cluster: name.clone(), this_cluster, config, clock };
+            tasks.spawn(lease.run(cancel.clone()));
+        }
+        info!(cluster = name, "working for the member");
+        Self { name, cancel, tasks, executor, queue }
+    }
+
+    /// The cluster's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the member answers, as far as is known.
+    pub fn reach(&self) -> Reach {
+        self.executor.breaker.subscribe().borrow().clone()
+    }
+
+    /// What the member serves.
+    pub fn discovery(&self) -> &Discovery {
+        &self.executor.discovery
+    }
+
+    /// The kinds that are watched in the member now.
+    pub fn watched(&self) -> Vec<Resource> {
+        self.executor.watches.resources()
+    }
+
+    /// Looks at every Work anew: after interpreters have changed.
+    pub fn requeue_all(&self) {
+        requeue(&self.executor.works, &self.queue, |_| true);
+    }
+
+    /// Looks at the Works anew that name a kind: after its interpreters have changed.
+    pub fn requeue_kind(&self, gvk: &Gvk) {
+        requeue(&self.executor.works, &self.queue, |work| {
+            let manifests = work.get(&["spec", "workload", "manifests"]).and_then(|list| list.as_array());
+            manifests.into_iter().flatten().any(|manifest| {
+                let text = |name: &str| manifest.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+                Gvk::from_api_version(text("apiVersion"), text("kind")) == *gvk
+            })
+        });
+    }
+
+    /// Stops, and waits until what was being worked on is finished.
+    pub async fn stop(mut self) {
+        self.cancel.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Drop for MemberSession {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+fn enqueue_changes(works: &Informer, executor: &Arc<Executor>, queue: &Queue<ObjectKey>) {
+    // Weak, as the executor itself holds the informer that holds this handler.
+    let (executor, queue) = (Arc::downgrade(executor), queue.clone());
+    works.on_change(move |change| {
+        let Some(object) = change.object() else { return };
+        if let Some(executor) = executor.upgrade() {
+            executor.told_of_work(object);
+        }
+        match change {
+            Change::Updated { old, new } if !execute::matters(old, new) => {}
+            _ => queue.add(object.key()),
+        }
+    });
+}
+
+fn requeue(works: &Informer, queue: &Queue<ObjectKey>, which: impl Fn(&Object) -> bool) {
+    works.list().iter().filter(|work| which(work)).for_each(|work| queue.add(work.key()));
+}
+
+/// What a change of the member itself asks for: every Work is looked at again when kinds come or go, and
+/// when the member answers again.
+async fn again_on_change(
+    works: Informer,
+    queue: Queue<ObjectKey>,
+    discovery: Discovery,
+    breaker: Breaker,
+    cancel: CancellationToken,
+) {
+    let (mut served, mut reach) = (discovery.changes(), breaker.subscribe());
+    served.mark_unchanged();
+    let first = !discovery.is_known();
+    let waiting = async {
+        if first && served.changed().await.is_err() {
+            return;
+        }
+        requeue(&works, &queue, |_| true);
+        loop {
+            let answered = tokio::select! {
+                changed = served.changed() => changed.is_ok(),
+                changed = reach.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    *reach.borrow_and_update() == Reach::Reachable
+                }
+            };
+            if answered {
+                requeue(&works, &queue, |_| true);
+            }
+        }
+    };
+    cancel.run_until_cancelled(waiting).await;
+}
