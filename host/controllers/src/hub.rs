@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 
 use outrigger_api::cluster::Cluster;
 use outrigger_api::labels::label;
+use outrigger_api::names::NAMESPACE_CLUSTER;
 use outrigger_api::policy::{ClusterOverridePolicy, ClusterPropagationPolicy, OverridePolicy, PropagationPolicy};
 use outrigger_api::work::{ClusterResourceBinding, ResourceBinding, Work};
 use outrigger_engine::Engine;
@@ -52,6 +53,8 @@ pub(crate) enum Event<'a> {
     Namespace { change: &'a Change },
     /// A certificate signing request came, changed or went.
     SigningRequest { change: &'a Change },
+    /// A Secret with credentials of a cluster came, changed or went.
+    Secret { change: &'a Change },
     /// A Lease of a cluster came, changed or went.
     Lease { change: &'a Change },
 }
@@ -85,6 +88,7 @@ pub(crate) struct Hub {
     pub(crate) namespaces: Mirror,
     pub(crate) signing_requests: Mirror,
     pub(crate) leases: Mirror,
+    pub(crate) secrets: Mirror,
     override_objects: [Mirror; 2],
     pub(crate) cancel: CancellationToken,
 }
@@ -123,7 +127,8 @@ impl Hub {
             cluster_policy_objects: all(kinds::of::<ClusterPropagationPolicy>()),
             namespaces: all(kinds::namespace()),
             signing_requests: all(kinds::signing_request()),
-            leases: mirror(Selection::all(kinds::lease()).namespace(outrigger_api::names::NAMESPACE_CLUSTER)),
+            leases: mirror(Selection::all(kinds::lease()).namespace(NAMESPACE_CLUSTER)),
+            secrets: mirror(Selection::all(kinds::secret()).namespace(NAMESPACE_CLUSTER)),
             override_objects: [all(kinds::of::<OverridePolicy>()), all(kinds::of::<ClusterOverridePolicy>())],
             cancel: cancel.clone(),
             client,
@@ -157,6 +162,7 @@ impl Hub {
             &self.namespaces,
             &self.signing_requests,
             &self.leases,
+            &self.secrets,
             &self.bindings,
             &self.cluster_bindings,
             &self.works,
@@ -177,6 +183,7 @@ impl Hub {
         self.listen(&self.namespaces, |hub, change| hub.tell(&Event::Namespace { change }));
         self.listen(&self.signing_requests, |hub, change| hub.tell(&Event::SigningRequest { change }));
         self.listen(&self.leases, |hub, change| hub.tell(&Event::Lease { change }));
+        self.listen(&self.secrets, |hub, change| hub.tell(&Event::Secret { change }));
         for mirror in self.mirrors() {
             mirror.informer().begin(self.client.clone());
         }

@@ -30,6 +30,11 @@ pub(crate) fn namespace() -> Resource {
     builtin("", "v1", "Namespace", "namespaces", false, true)
 }
 
+/// `v1` Secret.
+pub(crate) fn secret() -> Resource {
+    builtin("", "v1", "Secret", "secrets", true, false)
+}
+
 /// `coordination.k8s.io/v1` Lease.
 pub(crate) fn lease() -> Resource {
     builtin("coordination.k8s.io", "v1", "Lease", "leases", true, false)

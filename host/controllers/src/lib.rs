@@ -42,6 +42,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+pub use clusters::{BySecret, Connect};
+pub use outrigger_member::SessionConfig;
+
 use hub::{Event, Hub};
 
 /// How the controllers behave.
@@ -55,6 +58,10 @@ pub struct Options {
     pub cluster_startup_grace: Duration,
     /// Reconciles at once, per controller.
     pub workers: usize,
+    /// How push clusters are connected to.
+    pub connect: Arc<dyn Connect>,
+    /// How sessions with push clusters work.
+    pub session: SessionConfig,
     /// The clock for everything that goes into objects.
     pub clock: Arc<dyn Clock>,
 }
@@ -66,6 +73,8 @@ impl Default for Options {
             cluster_grace: Duration::from_secs(40),
             cluster_startup_grace: Duration::from_secs(60),
             workers: 8,
+            connect: Arc::new(BySecret),
+            session: SessionConfig::default(),
             clock: Arc::new(SystemClock),
         }
     }

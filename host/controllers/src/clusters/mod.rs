@@ -29,6 +29,7 @@ use crate::hub::{Event, Hub};
 use health::{Signs, Verdict};
 
 pub(crate) use sessions::Sessions;
+pub use sessions::{BySecret, Connect};
 
 /// See the module.
 pub(crate) struct Clusters {
@@ -147,6 +148,15 @@ pub(crate) fn triggers(hub: &Hub, event: &Event<'_>) {
         Event::Cluster { change, .. } => {
             if let Some(object) = change.object() {
                 queue.add(object.key());
+            }
+        }
+        Event::Secret { change } => {
+            let Some(secret) = change.object() else { return };
+            for cluster in hub.clusters() {
+                let used = cluster.spec.secret_ref.as_ref();
+                if used.is_some_and(|used| used.namespace == secret.namespace() && used.name == secret.name()) {
+                    queue.add(ObjectKey::new("", cluster.metadata.name.clone().unwrap_or_default()));
+                }
             }
         }
         Event::Work { change: Change::Deleted(object) } => {
