@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::conform::conform;
 use crate::negotiate::Content;
+use crate::protobuf;
 use crate::registry::Resource;
 use crate::status::{Result, Status};
 
@@ -52,6 +53,8 @@ pub(crate) fn parse(body: &[u8], content: Content) -> Result<(Value, Vec<String>
             serde_saphyr::from_str(text)
                 .map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?
         }
+        Content::Protobuf => protobuf::decode(body)
+            .map_err(|error| Status::bad_request(format!("the object provided is unrecognized: {error}")))?,
     };
     Ok((value, duplicates))
 }

@@ -31,6 +31,7 @@ mod metrics;
 mod negotiate;
 mod objects;
 mod openapi;
+mod protobuf;
 mod registry;
 mod reply;
 mod request;

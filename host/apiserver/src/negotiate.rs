@@ -1,7 +1,7 @@
 //! Which representation a client gets, and which it sent.
 //!
-//! JSON and YAML are spoken; protobuf is not. A client that would take protobuf and JSON gets JSON;
-//! one that takes protobuf alone gets 406.
+//! JSON and YAML are spoken; protobuf is understood, for built-in kinds, and never spoken. A client that
+//! would take protobuf or JSON gets JSON; one that takes protobuf alone gets 406.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -46,6 +46,8 @@ pub enum Content {
     Json,
     /// `application/yaml`
     Yaml,
+    /// `application/vnd.kubernetes.protobuf`
+    Protobuf,
 }
 
 /// Content types of patches.
@@ -131,6 +133,7 @@ pub fn content(headers: &HeaderMap) -> Result<Content> {
     match media_type(headers) {
         "" | "application/json" | "*/*" => Ok(Content::Json),
         "application/yaml" | "application/x-yaml" | "text/yaml" => Ok(Content::Yaml),
+        "application/vnd.kubernetes.protobuf" => Ok(Content::Protobuf),
         _ => Err(Status::unsupported_media_type(ACCEPTED)),
     }
 }

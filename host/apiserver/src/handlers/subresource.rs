@@ -1,6 +1,9 @@
 //! What lies below an object: status, scale, approval, finalize, binding, eviction.
 
+use std::time::Duration;
+
 use http::{Response, StatusCode};
+use outrigger_auth::service_account::ServiceAccount;
 use serde_json::{Value, json};
 
 use super::{Call, patch, read, scale, update};
@@ -35,9 +38,41 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
                 call.resource.singular, call.request.name
             )))
         }
-        // Tokens of service accounts: this server has no issuer of them.
+        ("token", _) => issue_token(call),
         _ => Err(Status::method_not_allowed(&call.resource, call.request.verb.as_str())),
     }
+}
+
+/// Answers a TokenRequest.
+fn issue_token(call: &mut Call) -> Result<Response<Body>> {
+    let account = call.server.read(&call.resource, &call.request.namespace, &call.request.name)?;
+    let Some(issuer) = call.server.access.authenticator.issuer() else {
+        return Err(Status::method_not_allowed(&call.resource, call.request.verb.as_str()));
+    };
+    let (mut request, _) = incoming::parse(&call.body, content(&call.headers)?)?;
+    if !request.is_object() {
+        return Err(Status::bad_request("expected a TokenRequest"));
+    }
+    let audiences: Vec<String> = request
+        .pointer("/spec/audiences")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|audience| audience.as_str().map(str::to_owned))
+        .collect();
+    let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_u64).unwrap_or(3600);
+    let subject = ServiceAccount {
+        namespace: account.namespace().to_owned(),
+        name: account.name().to_owned(),
+        uid: account.uid().to_owned(),
+    };
+    let now = call.server.options.clock.now();
+    let issued = issuer.issue(&subject, &audiences, Duration::from_secs(seconds), now).map_err(Status::internal)?;
+    request["apiVersion"] = "authentication.k8s.io/v1".into();
+    request["kind"] = "TokenRequest".into();
+    request["metadata"] = json!({"name": subject.name, "namespace": subject.namespace});
+    request["status"] = json!({"token": issued.token.expose(), "expirationTimestamp": meta::time(issued.expires)});
+    Ok(reply::value(StatusCode::CREATED, call.accepted.encoding, &request))
 }
 
 async fn evict(call: &mut Call) -> Result<Response<Body>> {

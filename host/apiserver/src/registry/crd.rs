@@ -71,8 +71,6 @@ impl DefinitionVersion {
 /// A definition that is served.
 #[derive(Debug)]
 pub struct Definition {
-    /// Its name, `plural.group`.
-    pub name: String,
     /// Whether it is being deleted; then no object can be created.
     pub terminating: bool,
     spec: Value,
@@ -140,7 +138,7 @@ impl Definition {
         let terminating = object.is_deleting();
         let name = object.name().to_owned();
         if let Some(known) = known.filter(|known| known.spec == spec) {
-            return Some(Self { name, terminating, spec, resources: known.resources.clone() });
+            return Some(Self { terminating, spec, resources: known.resources.clone() });
         }
         let known_version = |version: &str| known?.resources.iter().find(|resource| resource.version == version);
         let mut resources = Vec::new();
@@ -159,7 +157,7 @@ impl Definition {
             }
         }
         resources.sort_by(|a, b| version_order(&a.version, &b.version));
-        Some(Self { name, terminating, spec, resources })
+        Some(Self { terminating, spec, resources })
     }
 
     /// Its resources, one for each served version, the preferred version first.
