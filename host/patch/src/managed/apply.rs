@@ -101,7 +101,7 @@ fn attempt(
     if let Some(last) = &last
         && !last.fields().is_subset(&own)
     {
-        prune::remove(write.schema, &mut merged, &abandoned(write, last, &others, &own));
+        remove_abandoned(write, &mut merged, last, &others, &own);
     }
     let Value::Object(merged) = merged else {
         return Err(Error::at("", "the configuration is not an object"));
@@ -141,17 +141,29 @@ fn attempt(
     Ok(object)
 }
 
-/// What the applier owned, does not name any more, and nobody else owns.
-fn abandoned(write: &Write<'_>, last: &Entry, others: &[Entry], own: &FieldSet) -> FieldSet {
-    let root = write.schema.root_id();
+/// Removes what the applier owned, does not name any more, and nobody else owns.
+///
+/// Owning anything in a struct counts as owning the struct. So a struct or list goes whole, with what
+/// nobody owns in it, when all that the applier had in it is abandoned; but a field that the applier
+/// never had does not go by itself.
+fn remove_abandoned(write: &Write<'_>, merged: &mut Value, last: &Entry, others: &[Entry], own: &FieldSet) {
+    let schema = write.schema;
+    let named = |set: FieldSet| set.with_named_fields(schema, schema.root_id());
+    let without = |merged: &Value, fields: &FieldSet| {
+        let mut rest = merged.clone();
+        prune::remove(schema, &mut rest, fields);
+        named(extract(schema, &rest))
+    };
     let mut owned = own.clone();
     for other in others {
         owned.extend(other.fields().clone());
     }
-    let owned = owned.with_named_fields(write.schema, root);
-    let mut abandoned = last.fields().clone().with_named_fields(write.schema, root);
-    abandoned.subtract(&owned);
-    abandoned
+    let last = named(last.fields().clone());
+    let all = named(extract(schema, merged));
+    let mut kept = without(merged, &last);
+    kept.extend(named(owned));
+    let rest = without(merged, &all.difference(&kept));
+    prune::remove(schema, merged, &all.difference(&rest).intersection(&last));
 }
 
 fn conflicts(others: &[Entry], taken: &FieldSet) -> Option<Conflicts> {
