@@ -1,10 +1,54 @@
-//! The interpreters that ship with the binary.
+//! The interpreters that ship with the binary: the folder `interpreters/` of the repository, as it was when
+//! the binary was built.
 
 use std::sync::Arc;
 
 use outrigger_interpreter::Interpreter;
 
-/// The bundled interpreters, compiled.
+use crate::{LoadError, declarative::Declarative};
+
+/// One bundled interpreter.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its folder, `<group>/<version>/<Kind>`.
+    pub path: &'static str,
+    /// The interpreter, as YAML.
+    pub yaml: &'static str,
+    /// Its cases, as YAML.
+    pub cases: &'static str,
+}
+
+macro_rules! entries {
+    ($($path:literal),* $(,)?) => {
+        &[$(Entry {
+            path: $path,
+            yaml: include_str!(concat!("../../../interpreters/", $path, "/interpreter.yaml")),
+            cases: include_str!(concat!("../../../interpreters/", $path, "/cases.yaml")),
+        }),*]
+    };
+}
+
+/// All bundled interpreters, sorted by path. A test compares this with the folder.
+pub const ENTRIES: &[Entry] = entries![
+    "apps.kruise.io/v1alpha1/AdvancedCronJob",
+    "apps.kruise.io/v1alpha1/CloneSet",
+    "apps.kruise.io/v1alpha1/DaemonSet",
+    "argoproj.io/v1alpha1/Workflow",
+];
+
+impl Entry {
+    /// Compiles the interpreter.
+    pub fn load(&self) -> Result<Arc<dyn Interpreter>, LoadError> {
+        Declarative::parse(&format!("{}/interpreter.yaml", self.path), self.yaml)
+    }
+}
+
+/// The bundled interpreters, compiled. One that does not load is left out, with a message in the log.
 pub fn interpreters() -> Vec<Arc<dyn Interpreter>> {
-    Vec::new()
+    ENTRIES
+        .iter()
+        .filter_map(|entry| {
+            entry.load().inspect_err(|error| tracing::error!(%error, "a bundled interpreter does not load")).ok()
+        })
+        .collect()
 }

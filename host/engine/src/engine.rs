@@ -30,6 +30,9 @@ use crate::{
     table::{Installed, Table},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// All interpreters, and the table that says which of them answers what. Cheap to share in an `Arc`; every
 /// method may be called from any thread while interpreters are being replaced.
 #[derive(Default)]

@@ -7,11 +7,16 @@
 //! **Invariant:** interpreters are asked in the order of their layers, a failure ends the search, and an
 //! interpreter that panics has failed.
 
+pub mod cases;
 pub mod catalogue;
+pub mod declarative;
 mod engine;
+mod error;
 mod layer;
 pub mod native;
 mod table;
 
+pub use declarative::Declarative;
 pub use engine::{Engine, Reply, Route};
+pub use error::{ErrorKind, LoadError};
 pub use layer::{Conflict, Layer};

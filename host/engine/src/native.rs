@@ -32,6 +32,7 @@ use outrigger_interpreter::{
 use outrigger_object::{Gvk, Object};
 use serde_json::Value;
 
+pub(crate) use counts::{TEMPLATE_GENERATION, has_seen, of_cluster, statuses};
 pub(crate) use dependencies::pod_dependencies;
 
 type Path = &'static [&'static str];

@@ -135,7 +135,7 @@ impl Counts {
 }
 
 /// Whether a member's controller has seen an object that was made from this generation of the template.
-fn has_seen(member: &Cursor, generation: i64, cluster: &str) -> Result<bool> {
+pub fn has_seen(member: &Cursor, generation: i64, cluster: &str) -> Result<bool> {
     Ok(int(member, "observedGeneration", cluster)? >= int(member, "generation", cluster)?
         && int(member, "resourceTemplateGeneration", cluster)? >= generation)
 }

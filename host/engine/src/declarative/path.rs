@@ -1,0 +1,329 @@
+//! Paths, compiled.
+//!
+//! A [`Place`] is a path that can name only one value; it is walked directly, can be written to, and says so
+//! when it meets something that it cannot step into. A [`Path`] may also be a query that finds several.
+
+use std::fmt;
+
+use jsonpath_rust::{
+    parser::{
+        model::{JpQuery, Segment, Selector},
+        parse_json_path,
+    },
+    query::js_path_process,
+};
+use outrigger_interpreter::Error;
+use outrigger_object::Object;
+use serde_json::{Map, Value};
+
+use super::Result;
+
+/// A path to one value.
+#[derive(Clone, Debug)]
+pub struct Place {
+    steps: Vec<Step>,
+    text: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Field(String),
+    Index(usize),
+}
+
+/// A path to any number of values.
+#[derive(Clone, Debug)]
+pub enum Path {
+    /// At most one.
+    Place(Place),
+    /// What a query finds in a field of the object.
+    Query {
+        /// The field.
+        field: String,
+        /// The rest.
+        rest: JpQuery,
+        /// As it was written.
+        text: String,
+    },
+}
+
+impl Path {
+    /// Compiles a path; the leading `$.` may be left out.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        let full = match text.as_bytes().first() {
+            Some(b'$') => text.to_owned(),
+            Some(b'.' | b'[') => format!("${text}"),
+            Some(_) => format!("$.{text}"),
+            None => return Err("a path is empty".to_owned()),
+        };
+        let query = parse_json_path(&full)
+            .map_err(|error| format!("{text:?} is not a path: {}", reason(&error.to_string())))?;
+        let steps: Option<Vec<Step>> = query.segments.iter().map(step).collect();
+        let mut segments = query.segments.into_iter();
+        match (steps, segments.next()) {
+            (_, None) => Err(format!("{text:?} names the whole object")),
+            (Some(steps), _) => Ok(Self::Place(Place { steps, text: text.to_owned() })),
+            (None, Some(Segment::Selector(Selector::Name(field)))) => Ok(Self::Query {
+                field: unquoted(&field).to_owned(),
+                rest: JpQuery::new(segments.collect()),
+                text: text.to_owned(),
+            }),
+            _ => Err(format!("{text:?} must begin with the name of a field")),
+        }
+    }
+
+    /// The values in an object; `null` counts as missing.
+    pub fn find<'v>(&self, object: &'v Object) -> Result<Vec<&'v Value>> {
+        self.find_in_map(&object.0)
+    }
+
+    /// The values in a map.
+    pub fn find_in_map<'v>(&self, map: &'v Map<String, Value>) -> Result<Vec<&'v Value>> {
+        match self {
+            Self::Place(place) => Ok(place.walk_map(map)?.into_iter().collect()),
+            Self::Query { field, rest, text } => {
+                let Some(value) = map.get(field) else { return Ok(Vec::new()) };
+                let found =
+                    js_path_process(rest, value).map_err(|error| Error::invalid(format_args!("{text}: {error}")))?;
+                Ok(found.into_iter().map(|one| one.val()).filter(|value| !value.is_null()).collect())
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Compiles a path that must be able to name only one value.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        match Path::parse(text)? {
+            Path::Place(place) => Ok(place),
+            Path::Query { .. } => Err(format!("{text:?} can find several values, and one is needed here")),
+        }
+    }
+
+    /// The names, when all steps are names of fields.
+    pub fn names(&self) -> Option<Vec<String>> {
+        self.steps
+            .iter()
+            .map(|step| match step {
+                Step::Field(name) => Some(name.clone()),
+                Step::Index(_) => None,
+            })
+            .collect()
+    }
+
+    /// The value in a status or any other value.
+    pub fn find<'v>(&self, value: &'v Value) -> Result<Option<&'v Value>> {
+        match value {
+            Value::Object(map) => self.walk_map(map),
+            Value::Null => Ok(None),
+            _ => Err(self.wrong("an object", value)),
+        }
+    }
+
+    /// The value in an object.
+    pub fn find_in<'v>(&self, object: &'v Object) -> Result<Option<&'v Value>> {
+        self.walk_map(&object.0)
+    }
+
+    /// The integer in an object.
+    pub fn int(&self, object: &Object) -> Result<Option<i64>> {
+        self.typed(object, "an integer", |value| {
+            value.as_i64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))
+        })
+    }
+
+    /// The string in an object.
+    pub fn str<'v>(&self, object: &'v Object) -> Result<Option<&'v str>> {
+        self.typed(object, "a string", Value::as_str)
+    }
+
+    fn typed<'v, T>(
+        &self,
+        object: &'v Object,
+        expected: &str,
+        read: impl Fn(&'v Value) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.find_in(object)? else { return Ok(None) };
+        read(value).map(Some).ok_or_else(|| self.wrong(expected, value))
+    }
+
+    fn walk_map<'v>(&self, map: &'v Map<String, Value>) -> Result<Option<&'v Value>> {
+        let Some((Step::Field(first), rest)) = self.steps.split_first() else { return Ok(None) };
+        let Some(mut value) = map.get(first) else { return Ok(None) };
+        for step in rest {
+            value = match (step, value) {
+                (_, Value::Null) => return Ok(None),
+                (Step::Field(name), Value::Object(map)) => match map.get(name) {
+                    Some(next) => next,
+                    None => return Ok(None),
+                },
+                (Step::Index(index), Value::Array(list)) => match list.get(*index) {
+                    Some(next) => next,
+                    None => return Ok(None),
+                },
+                (Step::Field(_), other) => return Err(self.wrong("an object on the way", other)),
+                (Step::Index(_), other) => return Err(self.wrong("a list on the way", other)),
+            };
+        }
+        Ok(Some(value).filter(|value| !value.is_null()))
+    }
+
+    /// Writes a value, making the objects on the way; an item of a list that is not there is not made.
+    pub fn put(&self, map: &mut Map<String, Value>, new: Value) {
+        let Some((last, parents)) = self.steps.split_last() else { return };
+        let Some(parent) = descend(map, parents, true) else { return };
+        match (last, parent) {
+            (Step::Field(name), Parent::Map(map)) => drop(map.insert(name.clone(), new)),
+            (Step::Index(index), Parent::List(list)) => {
+                if let Some(item) = list.get_mut(*index) {
+                    *item = new;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes a field; items of lists stay.
+    pub fn take(&self, map: &mut Map<String, Value>) {
+        let Some((Step::Field(name), parents)) = self.steps.split_last() else { return };
+        if let Some(Parent::Map(parent)) = descend(map, parents, false) {
+            parent.remove(name);
+        }
+    }
+
+    fn wrong(&self, expected: &str, found: &Value) -> Error {
+        let found = match found {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
+        };
+        Error::invalid(format_args!("{}: expected {expected}, found {found}", self.text))
+    }
+}
+
+enum Parent<'v> {
+    Map(&'v mut Map<String, Value>),
+    List(&'v mut Vec<Value>),
+}
+
+/// Follows steps; with `make`, what is missing or neither object nor list becomes an object.
+fn descend<'v>(map: &'v mut Map<String, Value>, steps: &[Step], make: bool) -> Option<Parent<'v>> {
+    let mut parent = Parent::Map(map);
+    for step in steps {
+        let value = match (step, parent) {
+            (Step::Field(name), Parent::Map(map)) if make => map.entry(name.as_str()).or_insert(Value::Null),
+            (Step::Field(name), Parent::Map(map)) => map.get_mut(name)?,
+            (Step::Index(index), Parent::List(list)) => list.get_mut(*index)?,
+            _ => return None,
+        };
+        if make && !value.is_object() && !value.is_array() {
+            *value = Value::Object(Map::new());
+        }
+        parent = match value {
+            Value::Object(map) => Parent::Map(map),
+            Value::Array(list) => Parent::List(list),
+            _ => return None,
+        };
+    }
+    Some(parent)
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(place) => f.write_str(&place.text),
+            Self::Query { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+fn step(segment: &Segment) -> Option<Step> {
+    match segment {
+        Segment::Selector(Selector::Name(name)) => Some(Step::Field(unquoted(name).to_owned())),
+        Segment::Selector(Selector::Index(index)) => usize::try_from(*index).ok().map(Step::Index),
+        _ => None,
+    }
+}
+
+/// The one line of a parser's drawing that says what it wanted.
+fn reason(drawing: &str) -> String {
+    let wanted = drawing.lines().find_map(|line| line.trim_start().strip_prefix("= "));
+    wanted.map_or_else(|| drawing.split_whitespace().collect::<Vec<_>>().join(" "), str::to_owned)
+}
+
+fn unquoted(name: &str) -> &str {
+    let inner = |quote| name.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inner('\'').or_else(|| inner('"')).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn object() -> Object {
+        Object::from_value(json!({
+            "metadata": {"labels": {"a.b/c": "x"}},
+            "spec": {"n": 3, "none": null, "list": [{"name": "a"}, {"name": "b", "on": true}], "text": "t"},
+        }))
+        .unwrap()
+    }
+
+    #[rstest]
+    #[case("spec.n", json!([3]))]
+    #[case(".spec.n", json!([3]))]
+    #[case("$.spec.n", json!([3]))]
+    #[case("spec.none", json!([]))]
+    #[case("spec.none.deeper", json!([]))]
+    #[case("spec.missing.deeper", json!([]))]
+    #[case("spec.list[1].name", json!(["b"]))]
+    #[case("spec.list[7].name", json!([]))]
+    #[case("$.metadata.labels['a.b/c']", json!(["x"]))]
+    #[case("$['metadata']['labels'][\"a.b/c\"]", json!(["x"]))]
+    #[case("spec.list[*].name", json!(["a", "b"]))]
+    #[case("spec.list[?@.on == true].name", json!(["b"]))]
+    #[case("spec..name", json!(["a", "b"]))]
+    fn finds(#[case] path: &str, #[case] expected: Value) {
+        let object = object();
+        let found: Vec<Value> = Path::parse(path).unwrap().find(&object).unwrap().into_iter().cloned().collect();
+        assert_eq!(Value::Array(found), expected, "{path}");
+    }
+
+    #[rstest]
+    #[case("", "empty")]
+    #[case("spec.", "is not a path")]
+    #[case("spec[", "is not a path")]
+    #[case("$", "names the whole object")]
+    #[case("$[*].name", "must begin with the name of a field")]
+    #[case("$..name", "must begin with the name of a field")]
+    fn refuses(#[case] path: &str, #[case] part: &str) {
+        let message = Path::parse(path).unwrap_err();
+        assert!(message.contains(part), "{path}: {message}");
+    }
+
+    #[rstest]
+    #[case("spec.text.deeper", "spec.text.deeper: expected an object on the way, found a string")]
+    #[case("spec.n[0]", "spec.n[0]: expected a list on the way, found a number")]
+    fn fails_where_it_cannot_step(#[case] path: &str, #[case] expected: &str) {
+        assert_eq!(Place::parse(path).unwrap().find_in(&object()).unwrap_err().to_string(), expected);
+    }
+
+    #[rstest]
+    #[case("spec.n", json!({"spec": {"n": 9, "list": [1]}}))]
+    #[case("spec.a.b", json!({"spec": {"n": 1, "list": [1], "a": {"b": 9}}}))]
+    #[case("spec.n.b", json!({"spec": {"n": {"b": 9}, "list": [1]}}))]
+    #[case("spec.list[0]", json!({"spec": {"n": 1, "list": [9]}}))]
+    #[case("spec.list[4]", json!({"spec": {"n": 1, "list": [1]}}))]
+    #[case("spec.list.x", json!({"spec": {"n": 1, "list": [1]}}))]
+    fn puts(#[case] path: &str, #[case] expected: Value) {
+        let mut object = Object::from_value(json!({"spec": {"n": 1, "list": [1]}})).unwrap();
+        Place::parse(path).unwrap().put(&mut object.0, 9.into());
+        assert_eq!(object.into_value(), expected);
+        assert!(Place::parse("spec.list[*]").unwrap_err().contains("several"));
+    }
+}

@@ -1,0 +1,226 @@
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+
+const HEAD: &str = "apiVersion: interpreters.outrigger.io/v1alpha1
+kind: Interpreter
+metadata: {name: widgets.example.com, uid: kept-by-the-server}
+spec:
+  target: {apiVersion: example.com/v1, kind: Widget}
+";
+
+fn load(spec: &str) -> Arc<dyn Interpreter> {
+    Declarative::parse("w.yaml", &format!("{HEAD}{spec}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[rstest]
+#[case::unknown_block("  replicaz: {path: a}\n", 6, "unknown field")]
+#[case::unknown_key("  replicas:\n    path: a\n    paths: b\n", 8, "unknown field")]
+#[case::missing_key("  retain: {}\n", 6, "missing field")]
+#[case::bad_path("  replicas:\n    path: 'spec['\n", 7, "\"spec[\" is not a path")]
+#[case::several("  retain:\n    paths:\n    - spec.a\n    - spec.b[*]\n", 9, "can find several values")]
+#[case::bad_cel("  health:\n  - health: Healthy\n    when: 'status.phase =='\n", 8, "")]
+#[case::unknown_variable("  health:\n  - {when: 'self.x', health: Healthy}\n", 7, "\"self\" is not known here")]
+#[case::bad_health("  health:\n  - {health: Fine}\n", 7, "Fine")]
+#[case::bad_op("  aggregateStatus:\n    fields:\n    - {path: a, op: average}\n", 8, "average")]
+#[case::no_order("  aggregateStatus:\n    fields:\n    - {path: a, op: worst}\n", 8, "worst needs an order")]
+#[case::stray_order("  aggregateStatus:\n    fields:\n    - {path: a, op: sum, order: [b]}\n", 8, "belong to worst")]
+#[case::stray_equal("  aggregateStatus:\n    fields:\n    - {path: a, op: sum, equal: 1}\n", 8, "belongs to count")]
+#[case::stray_default(
+    "  aggregateStatus:\n    fields:\n    - {path: a, op: observedGeneration, default: 1}\n",
+    8,
+    "neither"
+)]
+#[case::two_pods("  replicas: {path: a, podTemplate: b, podSpec: c}\n", 6, "exclude each other")]
+#[case::pod_in_list("  replicas: {path: a, podTemplate: 'b[0]'}\n", 6, "only names of fields")]
+#[case::pod_and_kind("  dependencies:\n  - {podSpec: a, kind: Secret}\n", 7, "not for both")]
+#[case::half_a_kind("  dependencies:\n  - {kind: Secret, name: a}\n", 0, "apiVersion, kind and name")]
+#[case::scope(
+    "  dependencies:\n  - {apiVersion: v1, kind: Node, name: a, clusterScoped: true, namespace: b}\n",
+    7,
+    "has no namespace"
+)]
+#[case::tab("  replicas: {path: a}\n\tretain: {}\n", 7, "")]
+#[case::twice("  lifeCycle: RunOnce\n  lifeCycle: RunOnce\n", 7, "duplicate")]
+fn faults_have_a_place(#[case] spec: &str, #[case] line: u64, #[case] part: &str) {
+    let Err(error) = Declarative::parse("w.yaml", &format!("{HEAD}{spec}")) else { panic!("loaded:\n{spec}") };
+    assert_eq!(error.line(), line, "{error}");
+    assert!(error.message().contains(part), "{error}");
+    let place = if line == 0 { "w.yaml: ".to_owned() } else { format!("w.yaml:{line}:") };
+    assert!(error.to_string().starts_with(&place), "{error}");
+    assert!(!error.message().contains('\n'), "{error}");
+}
+
+#[test]
+fn the_header_is_checked() {
+    let wrong = |from: &str, to: &str| {
+        let Err(error) = Declarative::parse("", &HEAD.replace(from, to)) else { panic!("loaded {to}") };
+        error.to_string()
+    };
+    assert!(wrong("v1alpha1\nkind", "v9\nkind").starts_with("line 1, column 13: apiVersion is"));
+    assert!(wrong("kind: Interpreter", "kind: Translator").starts_with("line 2, column 7: kind is"));
+    assert!(wrong("kind: Widget", "kind: ''").contains("are needed"));
+    assert!(Declarative::parse("", "").is_err());
+    assert!(Declarative::parse("", "[1, 2]").is_err());
+}
+
+#[test]
+fn nothing_is_supported_without_a_block() {
+    let interpreter = load("  lifeCycle: Request\n");
+    let [support] = interpreter.supports().try_into().unwrap();
+    assert_eq!(support.life_cycle, Some(LifeCycle::Request));
+    assert_eq!(support.operations, Default::default());
+    assert_eq!(interpreter.health(&Object::default()), Answer::NotHandled);
+    assert_eq!(interpreter.retain(Object::default(), &Object::default()), Answer::NotHandled);
+}
+
+/// One field over the values of clusters; `null` is a cluster without a status.
+#[rstest]
+#[case::sum("sum", json!([{"a": 1}, {"a": 2}, {}, null]), json!(3))]
+#[case::sum_of_nothing("sum", json!([{}]), json!(0))]
+#[case::sum_of_fractions("sum", json!([{"a": 1}, {"a": 0.5}]), json!(1.5))]
+#[case::min("min", json!([{"a": 3}, {"a": 2}, {}]), json!(2))]
+#[case::max("max", json!([{"a": 3}, {"a": 7.5}, {}]), json!(7.5))]
+#[case::min_of_nothing("min", json!([{}]), json!("gone"))]
+#[case::earliest("earliest", json!([{"a": "2026-01-01T10:00:00+02:00"}, {"a": "2026-01-01T09:00:00Z"}]), json!("2026-01-01T10:00:00+02:00"))]
+#[case::latest("latest", json!([{"a": "2026-01-01T10:00:00+02:00"}, {"a": "2026-01-01T09:00:00Z"}]), json!("2026-01-01T09:00:00Z"))]
+#[case::first("first", json!([{}, {"a": "x"}, {"a": "y"}]), json!("x"))]
+#[case::last("last", json!([{"a": "x"}, {"a": "y"}, {}]), json!("y"))]
+#[case::all_equal("allEqual", json!([{"a": [1]}, {"a": [1]}]), json!([1]))]
+#[case::not_all_equal("allEqual", json!([{"a": 1}, {"a": 2}]), json!("gone"))]
+#[case::count("count", json!([{"a": 1}, {"a": "x"}, {}]), json!(2))]
+#[case::count_equal("count, equal: x", json!([{"a": 1}, {"a": "x"}, {"a": "x"}]), json!(2))]
+#[case::worst("worst, order: [Bad, Busy, Good]", json!([{"a": "Good"}, {"a": "Busy"}, {"a": "Odd"}]), json!("Busy"))]
+#[case::worst_unknown("worst, order: [Bad]", json!([{"a": "Odd"}]), json!("gone"))]
+#[case::worst_unreported("worst, order: [Bad, New, Good], unreported: New", json!([{"a": "Good"}, null]), json!("New"))]
+#[case::worst_only_unreported("worst, order: [Bad, New, Good], unreported: New", json!([null]), json!("New"))]
+#[case::union("union", json!([{"a": [1, 2]}, {"a": [2, 3]}, {"a": 4}]), json!([1, 2, 3, 4]))]
+#[case::concat("concat", json!([{"a": [1, 2]}, {"a": [2]}]), json!([1, 2, 2]))]
+#[case::from("sum, from: 'list[*].n'", json!([{"list": [{"n": 1}, {"n": 2}]}, {"list": [{"n": 4}]}]), json!(7))]
+#[case::default("last, default: none", json!([{}]), json!("none"))]
+#[case::initial("last, initial: start", json!([null]), json!("start"))]
+#[case::no_default_unreported("last, default: none", json!([null]), json!("old"))]
+#[case::no_clusters("last", json!([]), json!("old"))]
+fn operators(#[case] op: &str, #[case] statuses: Value, #[case] expected: Value) {
+    let interpreter = load(&format!("  aggregateStatus:\n    fields:\n    - {{path: a, op: {op}}}\n"));
+    let template = Object::from_value(json!({"status": {"a": "old", "other": 1}})).unwrap();
+    let aggregated = interpreter.aggregate_status(template, &items(&statuses)).into_result().unwrap().unwrap();
+    assert_eq!(aggregated.get(&["status", "a"]).cloned().unwrap_or(json!("gone")), expected);
+    assert_eq!(aggregated.int(&["status", "other"]), Some(1));
+}
+
+#[rstest]
+#[case("sum", json!({"a": "1"}), "the status from cluster c0: a: expected a number, found \"1\"")]
+#[case("latest", json!({"a": "now"}), "the status from cluster c0: a: expected a time, found \"now\"")]
+#[case("worst, order: [x]", json!({"a": 1}), "the status from cluster c0: a: expected a string")]
+#[case("mergeConditions", json!({"a": {"type": "x"}}), "the status from cluster c0: the object: expected a list, found an object")]
+#[case("sum", json!([1]), "the status from cluster c0: expected an object")]
+fn operators_fail_with_the_cluster(#[case] op: &str, #[case] status: Value, #[case] expected: &str) {
+    let interpreter = load(&format!("  aggregateStatus:\n    fields:\n    - {{path: a, op: {op}}}\n"));
+    let answer = interpreter.aggregate_status(Object::default(), &items(&json!([status])));
+    assert_eq!(answer.into_result().unwrap_err().to_string(), expected);
+}
+
+fn items(statuses: &Value) -> Vec<StatusItem> {
+    let statuses = statuses.as_array().unwrap().iter().enumerate();
+    statuses
+        .map(|(index, status)| StatusItem {
+            cluster_name: format!("c{index}"),
+            status: Some(status.clone()).filter(|status| !status.is_null()),
+            ..StatusItem::default()
+        })
+        .collect()
+}
+
+#[test]
+fn conditions_are_as_good_as_the_worst() {
+    let interpreter =
+        load("  aggregateStatus:\n    fields:\n    - {path: conditions, op: mergeConditions, negative: [Stalled]}\n");
+    let condition = |kind: &str, status: &str, reason: &str, message: &str, at: u8| {
+        json!({"type": kind, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": format!("2026-01-0{at}T00:00:00Z")})
+    };
+    let statuses = json!([
+        {"conditions": [condition("Ready", "True", "Up", "all good", 5), condition("Stalled", "False", "", "", 1)]},
+        {"conditions": [condition("Ready", "False", "Down", "no disk", 2), condition("Stalled", "True", "Loop", "stuck", 3)]},
+        {"conditions": [condition("Ready", "False", "Down", "no net", 4), condition("Synced", "Unknown", "Wait", "", 1)]},
+        {"conditions": [condition("Synced", "True", "Done", "", 2)]},
+    ]);
+    let object = interpreter.aggregate_status(Object::default(), &items(&statuses)).into_result().unwrap().unwrap();
+    assert_eq!(
+        object.get(&["status", "conditions"]),
+        Some(&json!([
+            {"type": "Ready", "status": "False", "reason": "Down", "message": "c1=no disk, c2=no net",
+                "lastTransitionTime": "2026-01-04T00:00:00Z"},
+            {"type": "Stalled", "status": "True", "reason": "Loop", "message": "c1=stuck",
+                "lastTransitionTime": "2026-01-03T00:00:00Z"},
+            {"type": "Synced", "status": "Unknown", "reason": "Wait", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+        ]))
+    );
+}
+
+#[test]
+fn dependencies_by_name() {
+    let interpreter = load(
+        "  dependencies:
+  - {apiVersion: v1, kind: Secret, name: 'spec.users[*].secret', namespace: spec.where}
+  - {apiVersion: v1, kind: Node, name: spec.node, clusterScoped: true}
+  - {apiVersion: v1, kind: ConfigMap, name: spec.config, optional: false}
+",
+    );
+    let mut object = Object::from_value(json!({
+        "metadata": {"namespace": "own"},
+        "spec": {"users": [{"secret": "b"}, {}, {"secret": "a"}, {"secret": "a"}], "node": "n1", "config": "c"},
+    }))
+    .unwrap();
+    let names = |object: &Object| {
+        let found = interpreter.dependencies(object).into_result();
+        let found = found.map(Option::unwrap).map_err(|error| error.to_string())?;
+        Ok::<_, String>(
+            found.iter().map(|one| format!("{} {}/{}", one.kind, one.namespace, one.name)).collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(names(&object).unwrap(), ["ConfigMap own/c", "Node /n1", "Secret own/a", "Secret own/b"]);
+    object.set(&["spec", "where"], "there");
+    assert_eq!(names(&object).unwrap()[2..], ["Secret there/a", "Secret there/b"]);
+    object.set(&["spec", "node"], 3);
+    assert_eq!(names(&object).unwrap_err(), "spec.node: the name of a Node is not a string");
+    object.remove(&["spec", "node"]);
+    object.remove(&["spec", "config"]);
+    assert_eq!(names(&object).unwrap_err(), "spec.config: no name of a ConfigMap");
+}
+
+#[test]
+fn starts_by_condition() {
+    let interpreter = load("  lifeCycle: RunOnce\n  started: status.phase != 'New'\n");
+    let started = |status: Value| interpreter.has_started(&Object::from_value(json!({"status": status})).unwrap());
+    assert!(!started(json!({"phase": "New"})));
+    assert!(started(json!({"phase": "Running"})));
+    assert!(!started(json!({})));
+    let broken = load("  started: status.phase + 1 == 2\n");
+    assert!(broken.has_started(&Object::from_value(json!({"status": {"phase": "x"}})).unwrap()));
+}
+
+#[test]
+fn health_without_a_match_is_unknown() {
+    let interpreter =
+        load("  health:\n  - {when: status.ok, health: Healthy, reasonFrom: status.why, reason: Fixed}\n");
+    let health = |status: Value| {
+        interpreter.health(&Object::from_value(json!({"status": status})).unwrap()).into_result().map(Option::unwrap)
+    };
+    assert_eq!(health(json!({"ok": false})), Ok(Health::Unknown.into()));
+    assert_eq!(health(json!(null)), Ok(Health::Unknown.into()));
+    assert_eq!(health(json!({"ok": true})).unwrap().reason, "Fixed");
+    assert_eq!(health(json!({"ok": true, "why": "Said"})).unwrap().reason, "Said");
+    assert!(health(json!({"ok": true, "why": 1})).is_err());
+    assert!(health(json!({"ok": "yes"})).is_err());
+}
+
+#[test]
+fn the_format_has_a_schema() {
+    let schema = serde_json::to_value(schemars::schema_for!(format::Interpreter)).unwrap();
+    assert_eq!(schema["properties"]["apiVersion"]["type"], json!("string"));
+    assert_eq!(schema["$defs"]["Spec"]["additionalProperties"], json!(false));
+    assert!(schema["$defs"]["Op"].to_string().contains("mergeConditions"));
+}

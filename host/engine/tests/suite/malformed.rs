@@ -1,0 +1,250 @@
+//! Objects that are not what their kinds say: an answer or a failure, and never a panic.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, LazyLock},
+};
+
+use outrigger_engine::{catalogue, native};
+use outrigger_interpreter::{Answer, Interpreter, StatusItem};
+use outrigger_object::Object;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// Field names that the rules read, so that random objects get past the first step.
+const NAMES: &[&str] = &[
+    "spec",
+    "status",
+    "metadata",
+    "template",
+    "replicas",
+    "containers",
+    "initContainers",
+    "resources",
+    "requests",
+    "limits",
+    "cpu",
+    "volumes",
+    "env",
+    "valueFrom",
+    "secretKeyRef",
+    "name",
+    "labels",
+    "annotations",
+    "generation",
+    "conditions",
+    "type",
+    "loadBalancer",
+    "ingress",
+    "ports",
+    "port",
+    "ip",
+    "hostname",
+    "phase",
+    "startTime",
+    "active",
+    "parallelism",
+    "selector",
+    "matchLabels",
+    "volumeMounts",
+    "secrets",
+    "data",
+    "tls",
+    "secretName",
+    "observedGeneration",
+    "disruptedPods",
+    "ready",
+    "updatedReplicas",
+    "availableReplicas",
+    "containerStatuses",
+    "state",
+    "jobTemplate",
+    "volumeClaimTemplates",
+    "overhead",
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "projected",
+    "sources",
+    "clusterIP",
+    "lastScheduleTime",
+    "completionTime",
+    "resourcetemplate.karmada.io/generation",
+    "resourcetemplate.karmada.io/retain-replicas",
+    "imagePullSecrets",
+    "suspend",
+];
+const TEXTS: &[&str] = &[
+    "",
+    "True",
+    "LoadBalancer",
+    "3",
+    "Complete",
+    "Failed",
+    "1Gi",
+    "x",
+    "2026-01-01T00:00:00Z",
+    "Running",
+    "true",
+    "Always",
+];
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0_i64..4).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        proptest::sample::select(TEXTS).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 60, 6, |inner| {
+        prop_oneof![
+            1 => proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
+            3 => proptest::collection::vec((proptest::sample::select(NAMES), inner), 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().map(|(name, v)| (name.to_owned(), v)).collect())),
+        ]
+    })
+}
+
+fn any_object() -> impl Strategy<Value = Object> {
+    let part = || prop_oneof![3 => any_value(), 1 => Just(json!({}))];
+    (part(), part(), part(), any_value()).prop_map(|(metadata, spec, status, more)| {
+        let mut fields = match more {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        fields.extend([("metadata".to_owned(), metadata), ("spec".to_owned(), spec), ("status".to_owned(), status)]);
+        Object(fields)
+    })
+}
+
+/// Puts odd values into a well-formed object, so that deep rules are reached.
+fn spoiled(mut object: Value, at: usize, with: Value) -> Object {
+    fn count(value: &Value) -> usize {
+        1 + match value {
+            Value::Array(items) => items.iter().map(count).sum::<usize>(),
+            Value::Object(map) => map.values().map(count).sum(),
+            _ => 0,
+        }
+    }
+    fn replace(value: &mut Value, at: &mut usize, with: &Value) {
+        if *at == 0 {
+            *value = with.clone();
+        }
+        *at = at.wrapping_sub(1);
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| replace(item, at, with)),
+            Value::Object(map) => map.values_mut().for_each(|item| replace(item, at, with)),
+            _ => {}
+        }
+    }
+    let mut place = 1 + at % (count(&object) - 1);
+    replace(&mut object, &mut place, &with);
+    Object::from_value(object).unwrap()
+}
+
+/// A value with every field that the rules read.
+fn full() -> Value {
+    let pod = json!({
+        "serviceAccountName": "a", "imagePullSecrets": [{"name": "p"}], "nodeSelector": {"a": "b"},
+        "containers": [{
+            "name": "c", "env": [{"valueFrom": {"configMapKeyRef": {"name": "m"}}}], "envFrom": [{"secretRef": {"name": "s"}}],
+            "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}, "volumeMounts": [{"name": "v"}],
+        }],
+        "initContainers": [{"name": "i", "restartPolicy": "Always", "resources": {"requests": {"cpu": 1}}}],
+        "volumes": [{"projected": {"sources": [{"secret": {"name": "x"}}]}}, {"persistentVolumeClaim": {"claimName": "y"}}],
+        "overhead": {"cpu": "1m"},
+    });
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": pod});
+    let mut spec = pod.clone();
+    let more = json!({
+        "replicas": 3, "parallelism": 2, "completions": 3, "selector": {"matchLabels": {"a": "b"}}, "type": "LoadBalancer",
+        "template": template, "jobTemplate": {"spec": {"template": template}}, "tls": [{"secretName": "t"}],
+        "clusterIP": "10.0.0.1", "healthCheckNodePort": 3, "volumeName": "v", "claimRef": {"name": "c"},
+        "volumeClaimTemplates": [{"metadata": {"name": "y"}}],
+    });
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({
+        "metadata": {
+            "name": "n", "namespace": "s", "generation": 2,
+            "labels": {"resourcetemplate.karmada.io/retain-replicas": "true"},
+            "annotations": {"resourcetemplate.karmada.io/generation": "1"},
+        },
+        "type": "kubernetes.io/service-account-token", "data": {"token": "x"}, "secrets": [{"name": "a"}],
+        "spec": spec,
+        "status": {
+            "replicas": 3, "observedGeneration": 2, "phase": "Running", "conditions": [{"type": "Ready", "status": "True"},
+                {"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+            "startTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T00:00:00Z", "active": [{"name": "a"}],
+            "loadBalancer": {"ingress": [{"ip": "1.2.3.4", "ports": [{"port": 1, "protocol": "TCP"}]}]},
+            "containerStatuses": [{"ready": true, "state": {}}], "disruptedPods": {"p": "2026-01-01T00:00:00Z"},
+            "lastScheduleTime": "2026-01-01T00:00:00Z", "desiredHealthy": 1,
+        },
+    })
+}
+
+/// Asks everything; gives how often an interpreter failed.
+fn ask_all(interpreter: &dyn Interpreter, object: &Object, other: &Object) -> usize {
+    let items = [other, object].map(|object| StatusItem {
+        cluster_name: "east".to_owned(),
+        status: object.0.get("status").cloned(),
+        ..StatusItem::default()
+    });
+    fn failed<T>(answer: Answer<T>) -> usize {
+        match answer {
+            Answer::Failed(error) => {
+                assert!(error.to_string().contains(": "), "a failure names a path: {error}");
+                1
+            }
+            _ => 0,
+        }
+    }
+    interpreter.has_started(object);
+    failed(interpreter.replicas(object))
+        + failed(interpreter.components(object))
+        + failed(interpreter.dependencies(object))
+        + failed(interpreter.health(object))
+        + failed(interpreter.reflect_status(object))
+        + failed(interpreter.revise_replicas(object.clone(), 3))
+        + failed(interpreter.retain(object.clone(), other))
+        + failed(interpreter.aggregate_status(object.clone(), &items))
+}
+
+static INTERPRETERS: LazyLock<Vec<Arc<dyn Interpreter>>> =
+    LazyLock::new(|| native::interpreters().into_iter().chain(catalogue::interpreters()).collect());
+
+fn check(object: &Object, other: &Object) -> Result<usize, TestCaseError> {
+    let mut failures = 0;
+    for interpreter in INTERPRETERS.iter() {
+        let asked = catch_unwind(AssertUnwindSafe(|| ask_all(&**interpreter, object, other)));
+        failures += asked.map_err(|_| TestCaseError::fail(format!("{} panicked on {object:?}", interpreter.name())))?;
+    }
+    Ok(failures)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_objects_never_panic(object in any_object(), other in any_object()) {
+        check(&object, &other)?;
+    }
+
+    #[test]
+    fn spoiled_objects_never_panic(at in any::<usize>(), with in any_value(), at_other in any::<usize>()) {
+        check(&spoiled(full(), at, with.clone()), &spoiled(full(), at_other, with))?;
+    }
+}
+
+#[test]
+fn the_full_object_fails_nowhere_and_a_broken_spec_does() {
+    let full = full();
+    let whole = Object::from_value(full.clone()).unwrap();
+    // A Job's active is a number and a CronJob's a list: one of the two must fail, in reflection and twice in sums.
+    let failures = check(&whole, &whole).unwrap();
+    assert!(failures <= 4, "{failures}");
+    let mut broken = whole.clone();
+    broken.set(&["spec"], json!([1]));
+    assert!(check(&broken, &broken).unwrap() > 20);
+}
