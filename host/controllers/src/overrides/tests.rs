@@ -110,7 +110,7 @@ fn documents_in_strings_change() {
     check(
         json!({"fieldPath": "/data/a.yaml", "yaml": [{"subPath": "/level", "operator": "replace", "value": "debug"},
             {"subPath": "/list/-", "operator": "add", "value": 2}]}),
-        Ok(json!({"data": {"a.yaml": "level: debug\nlist:\n  - 1\n  - 2\n"}})),
+        Ok(json!({"data": {"a.yaml": "level: debug\nlist:\n- 1\n- 2\n"}})),
     );
     check(
         json!({"fieldPath": "/data/b.json", "json": [{"subPath": "/level", "operator": "remove"}]}),

@@ -29,7 +29,8 @@ fn template(claimed: Option<&Policy>) -> Object {
     .unwrap();
     if let Some(policy) = claimed {
         let mut value = object.into_value();
-        json_patch::merge(&mut value, &claim_patch(&Object::from_value(value.clone()).unwrap(), policy).unwrap());
+        let patch = claim_patch(&Object::from_value(value.clone()).unwrap(), policy).unwrap();
+        json_patch::merge(&mut value, &patch);
         object = Object::from_value(value).unwrap();
     }
     object
