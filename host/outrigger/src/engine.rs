@@ -1,0 +1,69 @@
+//! The interpreter engine as `serve` and `agent` both use it: native kinds, bundled interpreters, and the
+//! addons that are linked in.
+//!
+//! **Invariant:** host and agents of one version judge objects alike, since they build their engine here.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use outrigger_addon::Addon;
+use outrigger_addon_velero::Velero;
+use outrigger_engine::{Engine, Layer};
+use serde_json::{Value, json};
+
+/// The addons that are linked into this binary.
+pub fn addons() -> Result<Vec<Arc<dyn Addon>>> {
+    Ok(vec![Arc::new(Velero::new().context("addon velero")?)])
+}
+
+/// The engine, with every addon as it is without configuration.
+pub fn engine() -> Result<Arc<Engine>> {
+    let engine = Engine::standard();
+    let mut interpreters = Vec::new();
+    for addon in addons()? {
+        let name = addon.manifest().name.clone();
+        interpreters.extend(addon.interpreters(&no_config()).with_context(|| format!("addon {name}"))?);
+    }
+    engine.install(Layer::Addon, interpreters);
+    for conflict in engine.conflicts() {
+        tracing::warn!(%conflict, "two interpreters want to answer one question");
+    }
+    Ok(Arc::new(engine))
+}
+
+fn no_config() -> Value {
+    json!({})
+}
+
+#[cfg(test)]
+mod tests {
+    use outrigger_interpreter::{LifeCycle, Operation};
+    use outrigger_object::Gvk;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_every_addon_is_answered_by_it() {
+        let engine = engine().unwrap();
+        let routes = engine.routes();
+        for addon in addons().unwrap() {
+            for kind in &addon.manifest().kinds {
+                let gvk = Gvk::from_api_version(&kind.api_version, &kind.kind);
+                assert_eq!(engine.life_cycle(&gvk), kind.life_cycle, "{gvk}");
+                for operation in &kind.operations {
+                    let route = routes.iter().find(|route| route.gvk == gvk && route.operation == *operation);
+                    assert_eq!(route.map(|route| route.layer), Some(Layer::Addon), "{gvk} {operation:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn native_kinds_are_there() {
+        let engine = engine().unwrap();
+        let deployment = Gvk::new("apps", "v1", "Deployment");
+        assert!(engine.handles(&deployment, Operation::InterpretReplica));
+        assert_eq!(engine.life_cycle(&deployment), LifeCycle::Declarative);
+        assert_eq!(engine.life_cycle(&Gvk::new("velero.io", "v1", "Backup")), LifeCycle::RunOnce);
+    }
+}
