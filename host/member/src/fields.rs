@@ -321,7 +321,7 @@ mod tests {
             observed.0["spec"]["template"]["spec"]["containers"] = json!([]);
         });
         check(true, "a container is new", |desired, _| {
-            desired.0["spec"]["template"]["spec"]["containers"][1] = json!({"name": "d"});
+            desired.0["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "d"}));
         });
         check(true, "another took a field over", |_, observed| {
             observed.0["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]

@@ -1,0 +1,7 @@
+//! A session between two real API servers: what is applied, kept, refused, left alone and told.
+
+mod cluster;
+mod enrolment;
+mod execute;
+mod run_once;
+mod world;
