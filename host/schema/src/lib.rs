@@ -12,4 +12,4 @@ pub mod structural;
 mod unknown;
 
 pub use shape::{Field, List, ListType, Node, NodeId, Object, Scalar, Schema, Strategic, Types};
-pub use unknown::unknown_fields;
+pub use unknown::{unknown_fields, wrong_types};

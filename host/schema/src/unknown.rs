@@ -1,27 +1,39 @@
-//! Fields that a type does not have, for strict field validation.
+//! Where a value does not have its type: fields that the type does not know, for strict field
+//! validation, and values of another type, for kinds without a schema of their own to validate them.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::{Node, NodeId, Schema};
+use crate::{Node, NodeId, Scalar, Schema};
 
 /// The fields of a value that its type does not know, as paths like `spec.template.spec.containers[0].x`,
 /// in order. Objects that keep unknown fields, and values of another type than the schema says, are
 /// not looked into.
 pub fn unknown_fields(schema: &Schema, value: &Value) -> Vec<String> {
-    let mut walk = Walk { schema, path: String::new(), found: Vec::new() };
-    walk.node(schema.root_id(), value);
-    walk.found
+    Walk::over(schema, value).unknown
+}
+
+/// The values that are of another type than the schema says, as `spec.replicas: must be an integer, not
+/// a string`, in order. Null is of every type.
+pub fn wrong_types(schema: &Schema, value: &Value) -> Vec<String> {
+    Walk::over(schema, value).wrong
 }
 
 struct Walk<'a> {
     schema: &'a Schema,
     path: String,
-    found: Vec<String>,
+    unknown: Vec<String>,
+    wrong: Vec<String>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn over(schema: &'a Schema, value: &Value) -> Self {
+        let mut walk = Self { schema, path: String::new(), unknown: Vec::new(), wrong: Vec::new() };
+        walk.node(schema.root_id(), value);
+        walk
+    }
+
     fn node(&mut self, id: NodeId, value: &Value) {
         match (self.schema.node(id), value) {
             (Node::Object(object), Value::Object(map)) => {
@@ -34,7 +46,7 @@ impl Walk<'_> {
                     match object.fields.get(name.as_str()).map(|field| field.node).or(object.additional) {
                         Some(node) => self.node(node, value),
                         None if object.preserve_unknown => {}
-                        None => self.found.push(self.path.clone()),
+                        None => self.unknown.push(self.path.clone()),
                     }
                     self.path.truncate(length);
                 }
@@ -47,8 +59,34 @@ impl Walk<'_> {
                     self.path.truncate(length);
                 }
             }
-            _ => {}
+            (Node::Any, _) | (_, Value::Null) => {}
+            (Node::Object(_), _) => self.wrong("an object", value),
+            (Node::List(_), _) => self.wrong("an array", value),
+            (Node::Scalar(scalar), _) => {
+                let (fits, name) = match scalar {
+                    Scalar::String => (value.is_string(), "a string"),
+                    Scalar::Integer => (value.is_i64() || value.is_u64(), "an integer"),
+                    Scalar::Number => (value.is_number(), "a number"),
+                    Scalar::Boolean => (value.is_boolean(), "a boolean"),
+                    Scalar::IntOrString => (value.is_number() || value.is_string(), "a number or a string"),
+                };
+                if !fits {
+                    self.wrong(name, value);
+                }
+            }
         }
+    }
+
+    fn wrong(&mut self, name: &str, value: &Value) {
+        let got = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
+            Value::Object(_) => "an object",
+        };
+        self.wrong.push(format!("{}: must be {name}, not {got}", self.path));
     }
 }
 
@@ -78,5 +116,25 @@ mod tests {
         check(("", "v1", "ConfigMap"), json!({"data": {"a": "b"}, "dataa": {}}), &["dataa"]);
         check(("apps", "v1", "ControllerRevision"), json!({"data": {"spec": {"x": 1}}, "revision": 1}), &[]);
         assert!(unknown_fields(&Schema::any(), &json!({"a": 1})).is_empty());
+    }
+
+    #[test]
+    fn values_of_another_type_are_named_by_path() {
+        let schema = builtin::schema("apps", "v1", "Deployment").expect("a built-in kind");
+        let wrong = |value| wrong_types(&schema, &value);
+        assert_eq!(
+            wrong(json!({"metadata": {"labels": {"a": 1}, "creationTimestamp": null}, "spec": {"replicas": "2",
+                "paused": 1, "template": {"spec": {"containers": [{"name": "a", "args": "x", "ports": [{"containerPort": 1.5}],
+                "resources": {"limits": {"cpu": 1, "memory": {}}}}, 7]}}}})),
+            [
+                "metadata.labels.a: must be a string, not a number",
+                "spec.paused: must be a boolean, not a number",
+                "spec.replicas: must be an integer, not a string",
+                "spec.template.spec.containers[0].args: must be an array, not a string",
+                "spec.template.spec.containers[0].ports[0].containerPort: must be an integer, not a number",
+                "spec.template.spec.containers[0].resources.limits.memory: must be a number or a string, not an object",
+                "spec.template.spec.containers[1]: must be an object, not a number",
+            ]
+        );
     }
 }

@@ -200,3 +200,52 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
         _ => a == b,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(notation: &str, message: &str) {
+        let element = PathElement::parse(notation).expect("parses").expect("is known");
+        assert_eq!((element.print().as_str(), element.to_string().as_str()), (notation, message));
+    }
+
+    #[test]
+    fn notations() {
+        check("f:name", ".name");
+        check("f:a:b.c/d", ".a:b.c/d");
+        check(r#"k:{"containerPort":80,"protocol":"TCP"}"#, r#"[containerPort=80,protocol="TCP"]"#);
+        check(r#"v:"x""#, r#"[="x"]"#);
+        check("v:1", "[=1]");
+        check("v:true", "[=true]");
+        check("i:3", "[3]");
+        // As Go writes JSON.
+        check(r#"v:"\u003ca\u0026b\u003e""#, r#"[="<a&b>"]"#);
+        assert_eq!(PathElement::parse("x:new"), Ok(None), "sorts of the future are left out");
+        for wrong in ["", "f", "name", "k:[]", "k:{", "v:", "i:x"] {
+            assert!(PathElement::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn order() {
+        let sorted = [
+            "f:a",
+            "f:b",
+            r#"k:{"a":1}"#,
+            r#"k:{"a":1,"b":1}"#,
+            r#"k:{"a":"1"}"#,
+            "v:1",
+            "v:1.5",
+            "v:2",
+            r#"v:"a""#,
+            "v:false",
+            "v:true",
+            "i:0",
+            "i:1",
+        ];
+        let elements: Vec<_> = sorted.iter().map(|text| PathElement::parse(text).unwrap().unwrap()).collect();
+        assert!(elements.is_sorted_by(|a, b| a < b));
+        assert!(same(&serde_json::json!({"a": [1]}), &serde_json::json!({"a": [1.0]})));
+    }
+}

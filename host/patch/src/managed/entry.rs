@@ -203,3 +203,68 @@ pub(super) fn cap(entries: &mut Vec<Entry>) {
         left -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(changes: Value) -> Value {
+        let mut entry = json!({"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {"f:a": {}}}});
+        for (name, value) in changes.as_object().into_iter().flatten() {
+            entry[name] = value.clone();
+        }
+        entry
+    }
+
+    fn check_error(changes: Value, expected: &str) {
+        assert_eq!(Entry::read_all(&json!([entry(changes)])), Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn malformed_entries_are_refused() {
+        check_error(json!({"operation": "Delete"}), "operation must be `Apply` or `Update`");
+        check_error(json!({"apiVersion": ""}), "apiVersion must not be empty");
+        check_error(json!({"fieldsType": ""}), "missing fieldsType in managed fields entry 0");
+        check_error(json!({"fieldsType": "FieldsV2"}), "invalid fieldsType \"FieldsV2\" in managed fields entry 0");
+        check_error(json!({"fieldsV1": {"data": {}}}), "missing colon: data");
+        check_error(json!({"fieldsV1": []}), "fieldsV1 must be an object, not []");
+        assert!(Entry::read_all(&json!({})).is_err());
+        assert_eq!(Entry::read_all(&Value::Null), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn entries_are_written_in_order() {
+        let one = |manager: &str, operation: &str, time: &str| {
+            entry(json!({"manager": manager, "operation": operation, "time": time}))
+        };
+        let sorted = json!([
+            one("z", "Apply", "2026-01-01T00:00:02Z"),
+            entry(json!({"manager": "undated"})),
+            one("b", "Update", "2026-01-01T00:00:01Z"),
+            one("c", "Update", "2026-01-01T00:00:01Z"),
+            one("a", "Update", "2026-01-01T00:00:02Z"),
+        ]);
+        let mut entries = Entry::read_all(&sorted).expect("entries");
+        entries.reverse();
+        assert_eq!(Entry::write_all(entries), Some(sorted));
+        let empty = entry(json!({"fieldsV1": {"f:data": {}, "x:new": {}}}));
+        let mut read = Entry::read_all(&json!([empty])).expect("entries");
+        read[0].change(|fields| {
+            *fields = FieldSet::default();
+            true
+        });
+        assert_eq!(Entry::write_all(read), None, "who owns nothing has no entry");
+    }
+
+    #[test]
+    fn appliers_have_one_entry_whatever_the_version() {
+        let both = |operation: &str| {
+            let version = |version: &str| entry(json!({"operation": operation, "apiVersion": version}));
+            Entry::read_all(&json!([version("v1"), version("v2")])).expect("entries").len()
+        };
+        assert_eq!((both("Apply"), both("Update")), (1, 2));
+    }
+}

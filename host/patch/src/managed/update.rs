@@ -96,3 +96,68 @@ pub(super) fn release(write: &Write<'_>, entries: &mut Vec<Entry>, touched: &Fie
     }
     entries.retain(|entry| !entry.fields().is_empty());
 }
+
+#[cfg(test)]
+mod tests {
+    use outrigger_schema::builtin;
+    use serde_json::json;
+
+    use super::*;
+
+    fn config_map(data: Value) -> Object {
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "uid": "1"}, "data": data});
+        Object::from_value(object).expect("an object")
+    }
+
+    fn write(live: Option<&Object>, mut new: Object, manager: &str, second: u32) -> Object {
+        let schema = builtin::schema("", "v1", "ConfigMap").expect("a built-in kind");
+        let now = format!("2026-01-01T00:00:{second:02}Z");
+        let reset = FieldSet::default();
+        let write = Write { schema: &schema, api_version: "v1", manager, subresource: "", now: &now, reset: &reset };
+        update(&write, live, &mut new);
+        new
+    }
+
+    fn owners(object: &Object) -> Vec<(String, Vec<String>)> {
+        let entries = object.get(&["metadata", "managedFields"]).unwrap_or(&Value::Null);
+        let entries = Entry::read_all(entries).expect("entries");
+        entries.iter().map(|entry| (entry.id.manager.clone(), entry.fields().paths())).collect()
+    }
+
+    #[test]
+    fn a_write_that_changes_nothing_changes_no_entry() {
+        let live = write(None, config_map(json!({"a": "1"})), "one", 1);
+        assert_eq!(write(Some(&live), live.clone(), "two", 2), live);
+        assert_eq!(write(Some(&live), config_map(json!({"a": "1"})), "two", 2), live, "entries left out are kept");
+    }
+
+    #[test]
+    fn changed_fields_change_hands() {
+        let live = write(None, config_map(json!({"a": "1", "b": "1", "c": "1"})), "one", 1);
+        let live = write(Some(&live), config_map(json!({"a": "2", "b": "1", "d": "1"})), "two", 2);
+        let expected = [("one", vec![".data", ".data.b"]), ("two", vec![".data.a", ".data.d"])];
+        assert_eq!(
+            owners(&live),
+            expected.map(|(manager, fields)| (manager.into(), fields.into_iter().map(Into::into).collect()))
+        );
+    }
+
+    #[test]
+    fn who_owns_nothing_any_more_goes() {
+        let live = write(None, config_map(json!({"a": "1"})), "one", 1);
+        let live = write(Some(&live), config_map(json!({"a": "1", "b": "1"})), "two", 2);
+        let live = write(Some(&live), config_map(json!({"a": "1"})), "three", 3);
+        assert_eq!(owners(&live).iter().map(|(manager, _)| manager.as_str()).collect::<Vec<_>>(), ["one"]);
+    }
+
+    #[test]
+    fn fields_owned_below_what_became_atomic_are_owned_whole() {
+        let schema = builtin::schema("apps", "v1", "Deployment").expect("a built-in kind");
+        let mut set = FieldSet::from_fields_v1(&json!({"f:spec": {"f:selector": {"f:matchLabels": {"f:a": {}}},
+            "f:template": {"f:spec": {"f:tolerations": {"k:{\"key\":\"a\"}": {".": {}}}}}}}))
+        .expect("a set");
+        set.reconcile(&schema, schema.root_id());
+        assert_eq!(set.paths(), [".spec.selector", ".spec.template.spec.tolerations"]);
+    }
+}
