@@ -16,6 +16,7 @@ mod fill;
 mod format;
 mod lists;
 mod node;
+mod optional;
 mod outline;
 mod parse;
 mod path;
@@ -69,8 +70,14 @@ impl Structural {
             errors = check::check(&self.root, new, Some(old));
         }
         lists::check(&self.root, new, old, &mut errors);
-        // A rule may rely on the types that the schema promises, so it is not asked about a value that breaks them.
-        if errors.is_empty() {
+        if !self.root.below.rules {
+            return errors;
+        }
+        // Rules rely on what the schema promises, so they are not asked about a value that breaks it.
+        if errors.iter().any(|error| error.cause.blocks_rules()) {
+            let detail = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+            errors.push(FieldError::new(Cause::Invalid, String::new(), Some(&Value::Null), detail));
+        } else {
             rules::check(&self.root, new, old, &mut errors);
         }
         errors

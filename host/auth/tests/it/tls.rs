@@ -82,20 +82,21 @@ fn clients_may_show_a_certificate_and_must_not_show_a_bad_one() {
     assert_eq!((user.name.as_str(), user.is_in("dev")), ("alice", true));
 
     let expired = issue(&authority, ago(7200));
-    let error = handshake(&authority, &authority, Some(&expired), "localhost", now).err().expect("expired");
+    let error = handshake(&authority, &authority, Some(&expired), "localhost", now).map(|_| ()).expect_err("expired");
     assert!(error.starts_with("server: ") && error.contains("expired"), "{error}");
     let foreign = issue(&other, now);
-    let error = handshake(&authority, &authority, Some(&foreign), "localhost", now).err().expect("foreign");
+    let error = handshake(&authority, &authority, Some(&foreign), "localhost", now).map(|_| ()).expect_err("foreign");
     assert!(error.starts_with("server: "), "{error}");
     // A server's certificate is none to show as a client.
     let wrong = authority.issue_server(&["localhost".into()], HOUR, now).expect("issued");
-    let error = handshake(&authority, &authority, Some(&wrong), "localhost", now).err().expect("wrong usage");
+    let error = handshake(&authority, &authority, Some(&wrong), "localhost", now).map(|_| ()).expect_err("wrong usage");
     assert!(error.starts_with("server: "), "{error}");
 
-    let error = handshake(&authority, &other, None, "localhost", now).err().expect("unknown server");
+    let error = handshake(&authority, &other, None, "localhost", now).map(|_| ()).expect_err("unknown server");
     assert!(error.starts_with("client: "), "{error}");
-    let error = handshake(&authority, &authority, None, "elsewhere", now).err().expect("wrong name");
+    let error = handshake(&authority, &authority, None, "elsewhere", now).map(|_| ()).expect_err("wrong name");
     assert!(error.starts_with("client: "), "{error}");
-    let error = handshake(&authority, &authority, None, "localhost", ago(7200)).err().expect("expired server");
+    let error =
+        handshake(&authority, &authority, None, "localhost", ago(7200)).map(|_| ()).expect_err("expired server");
     assert!(error.starts_with("client: ") && error.contains("expired"), "{error}");
 }

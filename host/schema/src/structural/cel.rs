@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use kube_cel::{
     KubeCelExt,
-    cel::{Context, Program, Value as Cel, objects::Key},
+    cel::{Context, ExecutionError, Program, Value as Cel, objects::Key},
 };
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ pub(super) const TYPES: [&str; 9] = ["bool", "bytes", "double", "int", "list", "
 /// The context with all functions of Kubernetes; its only variables are the names of types.
 pub(super) static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| {
     let mut context = Context::default().with_all();
+    context.add_function("dyn", |value: Cel| Ok::<Cel, ExecutionError>(value));
     context.add_function("type", |value: Cel| type_name(&value).to_owned());
     for name in TYPES {
         context.add_variable_from_value(name, name);

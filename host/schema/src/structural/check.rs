@@ -28,8 +28,8 @@ fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
+        Value::Number(number) if number.is_i64() => "integer",
+        Value::Number(_) => "number",
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
@@ -38,10 +38,7 @@ fn type_of(value: &Value) -> &'static str {
 
 fn is_integer(number: &Number) -> bool {
     const LARGEST: f64 = 9_007_199_254_740_991.0;
-    match number.as_f64() {
-        Some(float) if number.is_f64() => float.fract() == 0.0 && float.abs() <= LARGEST,
-        _ => true,
-    }
+    number.is_i64() || number.as_f64().is_some_and(|float| float.fract() == 0.0 && float.abs() <= LARGEST)
 }
 
 fn matches_type(ty: Type, value: &Value) -> bool {
@@ -85,10 +82,14 @@ impl Walk {
         }
         if let Some(checks) = checks {
             self.junctors(checks, value, path);
-            match value {
-                Value::String(text) => self.string(checks, text, value, path),
-                Value::Number(number) => self.number(node, checks, number, value, path),
-                _ => {}
+            if let Value::String(text) = value {
+                self.string(checks, text, value, path);
+            }
+        }
+        if let Value::Number(number) = value {
+            self.range(node, number, path);
+            if let Some(checks) = checks {
+                self.number(checks, number, value, path);
             }
         }
         if let Value::Array(values) = value {
@@ -117,7 +118,9 @@ impl Walk {
     }
 
     fn allowed(&mut self, checks: &Checks, value: &Value, path: &Path<'_>) {
-        if checks.allowed.is_empty() || checks.allowed.iter().any(|allowed| same(allowed, value)) {
+        // Null is never among those allowed, even where it is listed.
+        let listed = !value.is_null() && checks.allowed.iter().any(|allowed| same(allowed, value));
+        if checks.allowed.is_empty() || listed {
             return;
         }
         let names: Vec<String> = checks
@@ -146,18 +149,19 @@ impl Walk {
         }
     }
 
-    fn number(&mut self, node: &Node, checks: &Checks, number: &Number, value: &Value, path: &Path<'_>) {
-        if let (Some(format), Some(ty)) = (checks.format, node.ty)
-            && !format.holds(number)
-        {
-            let detail = format!(
-                "Checked value must be of type {} with format {} in {}",
-                ty.name(),
-                format.name(),
-                path.dotted()
-            );
-            self.loose(&detail);
+    /// Whether a number can be one of its type and format at all.
+    fn range(&mut self, node: &Node, number: &Number, path: &Path<'_>) {
+        let Some(ty @ (Type::Integer | Type::Number)) = node.ty else { return };
+        let format = node.checks.as_ref().and_then(|checks| checks.format);
+        let fits = (ty == Type::Number || is_integer(number)) && format.is_none_or(|format| format.holds(number));
+        if !fits {
+            let format =
+                format.map_or("(default format)".to_owned(), |format| format!("with format {}", format.name()));
+            self.loose(&format!("Checked value must be of type {} {format} in {}", ty.name(), path.dotted()));
         }
+    }
+
+    fn number(&mut self, checks: &Checks, number: &Number, value: &Value, path: &Path<'_>) {
         let float_value = number.as_f64().unwrap_or_default();
         if let Some(factor) = checks.multiple_of
             && !is_multiple(number, factor)

@@ -50,6 +50,11 @@ impl Cause {
         }
     }
 
+    /// Whether the value is so wrong that rules could not be evaluated over it.
+    pub(super) fn blocks_rules(self) -> bool {
+        matches!(self, Self::TypeInvalid | Self::Required | Self::NotSupported | Self::TooLong | Self::TooMany)
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Invalid | Self::TypeInvalid => "Invalid value",

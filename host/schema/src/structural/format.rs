@@ -72,12 +72,12 @@ pattern!(UUID5, r"(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?5[0-9a-f]{3}-?[89ab][0-9a-f]{3}
 pattern!(HEX_COLOR, r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$");
 pattern!(
     DATE_TIME,
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[tT ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[tT][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([zZ]|[+-][0-9]{2}:[0-9]{2})$"
 );
 pattern!(GO_DURATION, r"^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$");
 pattern!(
     WORD_DURATION,
-    r"^\s*[0-9]+\s*(ns|nanos?|nanoseconds?|us|µs|micros?|microseconds?|ms|millis?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?)\s*$"
+    r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|nanos?|nanoseconds?|us|µs|micros?|microseconds?|ms|millis?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?)\s*$"
 );
 pattern!(
     MAC,
@@ -85,6 +85,9 @@ pattern!(
 );
 pattern!(LABEL, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$");
 pattern!(SUBDOMAIN, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$");
+
+// Leading zeros are let through.
+pattern!(IPV4, r"^0*(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(\.0*(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})){3}$");
 
 fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
     pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
@@ -137,7 +140,8 @@ impl Format {
     pub(super) fn accepts(self, text: &str) -> bool {
         match self {
             Int32 | Int64 | Float | Double => true,
-            Byte => base64::engine::general_purpose::STANDARD.decode(text).is_ok(),
+            // The empty string counts as no data at all.
+            Byte => !text.is_empty() && base64::engine::general_purpose::STANDARD.decode(text).is_ok(),
             Cidr => is_cidr(text),
             Date => text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok(),
             DateTime => is_date_time(text),
@@ -145,7 +149,7 @@ impl Format {
             Email => is_email(text),
             HexColor => fits(&HEX_COLOR, text),
             Hostname => fits(&HOSTNAME, text) && text.len() <= 255,
-            Ipv4 => text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4()),
+            Ipv4 => fits(&IPV4, text),
             Ipv6 => text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()),
             LongName => text.len() <= 253 && fits(&SUBDOMAIN, text),
             Mac => fits(&MAC, text),
@@ -176,7 +180,7 @@ fn is_date_time(text: &str) -> bool {
         let number = |at: std::ops::Range<usize>| text.get(at).and_then(|digits| digits.parse::<u8>().ok());
         number(11..13).is_some_and(|hour| hour < 24)
             && number(14..16).is_some_and(|minute| minute < 60)
-            && number(17..19).is_some_and(|second| second <= 60)
+            && number(17..19).is_some_and(|second| second < 60)
     }
 }
 
@@ -222,12 +226,12 @@ mod tests {
         check(
             "date-time",
             &["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678+01:00"],
-            &["", "2026-01-02", "2026-02-30T00:00:00Z", "2026-01-02T25:00:00Z", "yesterday"],
+            &["", "2026-01-02", "2026-02-30T00:00:00Z", "2026-01-02T25:00:00Z", "2026-01-02 03:04:05Z", "yesterday"],
         );
         check("date", &["2026-02-28"], &["2026-02-30", "2026-2-3", ""]);
         check("duration", &["1h30m", "22 ns", "3 days", "-1.5s", "0"], &["", "1x", "h", "one hour"]);
-        check("byte", &["", "aGVsbG8="], &["%%%", "aGVsbG8"]);
-        check("ipv4", &["10.0.0.1"], &["::1", "10.0.0", "10.0.0.256"]);
+        check("byte", &["aGVsbG8="], &["", "%%%", "aGVsbG8"]);
+        check("ipv4", &["10.0.0.1", "010.0.0.1"], &["::1", "10.0.0", "10.0.0.256"]);
         check("ipv6", &["::1"], &["10.0.0.1"]);
         check("cidr", &["10.0.0.0/8", "fd00::/64"], &["10.0.0.0", "10.0.0.0/33", "10.0.0.0/+8"]);
         check("uri", &["https://example.com/a", "/a", "urn:x"], &["", "example", "a b:c", ":x"]);

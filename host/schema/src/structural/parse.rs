@@ -224,10 +224,8 @@ impl Parser {
         let at = join(path, "additionalProperties");
         node.additional = match additional {
             Value::Bool(true) => Additional::Any,
-            Value::Bool(false) => {
-                self.forbidden(at.clone(), "additionalProperties cannot be set to false");
-                Additional::None
-            }
+            // No other fields, which is what a schema without it says too.
+            Value::Bool(false) => Additional::None,
             other => match self.object(other, &at) {
                 Some(schema) => Additional::Of(Box::new(self.structural(schema, &at, below))),
                 None => Additional::None,
@@ -239,7 +237,7 @@ impl Parser {
         if node.embedded {
             self.forbidden(at.clone(), "must not be used if x-kubernetes-embedded-resource is set");
         }
-        if !node.properties.is_empty() {
+        if !node.properties.is_empty() && additional != &Value::Bool(true) {
             self.forbidden(at, "additionalProperties and properties are mutual exclusive");
         }
     }
@@ -265,8 +263,11 @@ impl Parser {
         if list_type.is_some() && node.ty != Some(Type::Array) {
             self.invalid(join(path, "type"), type_name(node), "must be array if x-kubernetes-list-type is specified");
         }
-        if !keys.is_empty() && list_type != Some("map") {
-            self.required(list_path.clone(), "must be map if x-kubernetes-list-map-keys is non-empty");
+        let detail = "must be map if x-kubernetes-list-map-keys is non-empty";
+        match list_type {
+            None if !keys.is_empty() => self.required(list_path.clone(), detail),
+            Some(other) if other != "map" && !keys.is_empty() => self.invalid(list_path.clone(), other, detail),
+            _ => {}
         }
         node.list = match list_type {
             None | Some("atomic") => ListKind::Atomic,
@@ -331,10 +332,11 @@ impl Parser {
         let detail = "must be atomic as item of a list with x-kubernetes-list-type=set";
         match items.ty {
             Some(Type::Array) if items.list != ListKind::Atomic => {
-                self.required(join(&items_path, "x-kubernetes-list-type"), detail);
+                let list_type = if items.list == ListKind::Set { "set" } else { "map" };
+                self.invalid(join(&items_path, "x-kubernetes-list-type"), list_type, detail);
             }
             Some(Type::Object) if !items.map_atomic => {
-                self.required(join(&items_path, "x-kubernetes-map-type"), detail);
+                self.invalid(join(&items_path, "x-kubernetes-map-type"), Value::Null, detail);
             }
             _ => {}
         }
@@ -368,9 +370,6 @@ impl Parser {
         if int_or_string && node.embedded {
             let detail = "must be false if x-kubernetes-int-or-string is true";
             self.invalid(join(path, "x-kubernetes-embedded-resource"), true, detail);
-        }
-        if int_or_string && map.get("type").and_then(Value::as_str).is_some_and(|name| !name.is_empty()) {
-            self.forbidden(at.clone(), "must be empty if x-kubernetes-int-or-string is true");
         }
         if node.embedded {
             if node.ty != Some(Type::Object) {
@@ -411,7 +410,7 @@ impl Parser {
             return;
         }
         let only_names = node.properties.keys().all(|name| matches!(&**name, "name" | "generateName"));
-        let other = map.keys().any(|name| !matches!(name.as_str(), "type" | "properties" | "description" | "default"));
+        let other = map.keys().any(|name| !matches!(name.as_str(), "type" | "properties" | "default"));
         if !only_names || other {
             let detail =
                 "must not specify anything other than name and generateName, but metadata is implicitly specified";
@@ -503,7 +502,7 @@ impl Parser {
     }
 
     /// The branches of a junctor. In an int-or-string, `anyOf: [{type: integer}, {type: string}]`, alone
-    /// or as the first of `allOf`, says nothing new and is left out.
+    /// or as the first of `allOf`, is the one place where a junctor may state types.
     fn branches(
         &mut self,
         map: &Map<String, Value>,
@@ -514,7 +513,8 @@ impl Parser {
     ) -> Vec<Node> {
         let values = self.list(map, path, name);
         if skip_types && name == "anyOf" && is_int_or_string(values) {
-            return Vec::new();
+            let typed = |ty| Node { ty: Some(ty), nullable: true, ..Node::default() };
+            return vec![typed(Type::Integer), typed(Type::String)];
         }
         let mut nodes = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
@@ -540,26 +540,20 @@ impl Parser {
             "x-kubernetes-embedded-resource",
             "x-kubernetes-int-or-string",
         ];
-        const ABSENT: [&str; 10] = [
-            "type",
-            "title",
-            "description",
-            "default",
-            "additionalProperties",
-            "x-kubernetes-list-map-keys",
-            "x-kubernetes-list-type",
-            "x-kubernetes-map-type",
-            "x-kubernetes-validations",
-            "$ref",
-        ];
+        const EMPTY: [&str; 5] =
+            ["type", "title", "description", "x-kubernetes-list-map-keys", "x-kubernetes-validations"];
+        const UNDEFINED: [&str; 5] =
+            ["default", "additionalProperties", "x-kubernetes-list-type", "x-kubernetes-map-type", "$ref"];
         for name in FALSE {
             if map.get(name) == Some(&Value::Bool(true)) {
                 self.forbidden(join(path, name), "must be false to be structural");
             }
         }
-        for name in ABSENT {
-            if map.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some("")) {
-                self.forbidden(join(path, name), "must be undefined to be structural");
+        for (names, words) in [(EMPTY, "empty"), (UNDEFINED, "undefined")] {
+            for name in names {
+                if map.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some("")) {
+                    self.forbidden(join(path, name), &format!("must be {words} to be structural"));
+                }
             }
         }
         let properties = self.read(map, path, "properties", "an object", Value::as_object);

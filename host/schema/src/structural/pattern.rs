@@ -81,7 +81,7 @@ fn class(chars: &mut Peekable<Chars<'_>>, out: &mut String) {
             ']' => out.push_str(r"\]"),
             '[' if chars.peek() == Some(&':') => {
                 out.push('[');
-                while let Some(char) = chars.next() {
+                for char in chars.by_ref() {
                     out.push(char);
                     if char == ']' {
                         break;

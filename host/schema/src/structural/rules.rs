@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kube_cel::cel::{Context, Program, Value as Cel, objects::OptionalValue};
+use kube_cel::cel::{Context, ExecutionError, IdedExpr, Value as Cel, objects::OptionalValue, parser::Parser};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use super::{
     error::{Cause, FieldError, SchemaError, words},
     lists,
     node::{Additional, ListKind, Node, Type},
+    optional,
     parse::{join, key},
     path::Path,
     scope,
@@ -29,9 +30,9 @@ const LONGEST_MESSAGE: usize = 5 << 10;
 #[derive(Debug)]
 pub(super) struct Rule {
     text: String,
-    program: Program,
+    program: IdedExpr,
     message: Option<String>,
-    message_program: Option<Program>,
+    message_program: Option<IdedExpr>,
     cause: Cause,
     /// What is appended to the field's path: `.spec.a['b']` as `spec.a[b]`.
     field_path: Option<String>,
@@ -127,13 +128,14 @@ fn compile(written: &Written, uncorrelatable: Option<&str>) -> Result<Rule, (&'s
             return Err(("reason", words(Cause::NotSupported, Some(&other.into()), allowed)));
         }
     };
-    let uses_old = scope::uses_old(program.expression());
+    let uses_old = scope::uses_old(&program);
     if let (true, Some(list)) = (uses_old, uncorrelatable) {
         let detail = format!("oldSelf cannot be used on the uncorrelatable portion of the schema within {list}");
         return invalid("rule", text, &detail);
     }
-    if written.optional_old_self.is_some() && !uses_old {
-        return invalid("optionalOldSelf", text, "may not be set if oldSelf is not used in rule");
+    if let (Some(optional), false) = (written.optional_old_self, uses_old) {
+        let words = words(Cause::Invalid, Some(&optional.into()), "may not be set if oldSelf is not used in rule");
+        return Err(("optionalOldSelf", words));
     }
     Ok(Rule {
         text: text.to_owned(),
@@ -148,7 +150,7 @@ fn compile(written: &Written, uncorrelatable: Option<&str>) -> Result<Rule, (&'s
 }
 
 /// Compiles an expression that is small enough to be compiled safely.
-fn program(text: &str) -> Result<Program, String> {
+fn program(text: &str) -> Result<IdedExpr, String> {
     if text.len() > LONGEST {
         return Err(format!("the expression is longer than {LONGEST} bytes"));
     }
@@ -167,9 +169,11 @@ fn program(text: &str) -> Result<Program, String> {
     if deepest > BRACKETS || conditionals > BRACKETS {
         return Err("the expression is nested too deeply".to_owned());
     }
-    let program = catch_unwind(|| Program::compile(text)).map_err(|_| "the expression cannot be parsed".to_owned())?;
-    let program = program.map_err(|errors| errors.to_string().trim().to_owned())?;
-    if bound::nesting(program.expression()) > NESTING {
+    let program = catch_unwind(|| Parser::new().enable_optional_syntax(true).parse(text))
+        .map_err(|_| "the expression cannot be parsed".to_owned())?;
+    let mut program = program.map_err(|errors| errors.to_string().trim().to_owned())?;
+    optional::spell_out(&mut program);
+    if bound::nesting(&program) > NESTING {
         return Err(format!("macros are nested more than {NESTING} deep"));
     }
     Ok(program)
@@ -191,12 +195,15 @@ fn resolve_below(node: &mut Node, path: &str, whole: bool, errors: &mut Vec<Sche
             let message = words(Cause::Invalid, Some(&value.into()), detail);
             errors.push(SchemaError { path: join(&at, name), message });
         };
-        let (problems, _) = scope::check(rule.program.expression(), node, whole);
+        let (mut problems, _) = scope::check(&rule.program, node, whole);
+        if problems.is_empty() && !scope::may_be_bool(&rule.program, node) {
+            problems.push("cel expression must evaluate to a bool".to_owned());
+        }
         if !problems.is_empty() {
             report("rule", &rule.text, &format!("compilation failed: {}", problems.join("; ")));
         }
         if let Some(program) = &rule.message_program {
-            let (problems, _) = scope::check(program.expression(), node, whole);
+            let (problems, _) = scope::check(program, node, whole);
             if !problems.is_empty() {
                 report("messageExpression", &rule.text, &format!("compilation failed: {}", problems.join("; ")));
             }
@@ -353,12 +360,17 @@ impl Walk<'_> {
         let detail = match outcome {
             Ok(Cel::Bool(true)) => return,
             Ok(Cel::Bool(false)) => None,
-            Ok(_) => Some("rule does not evaluate to a boolean".to_owned()),
-            Err(error) => Some(error),
+            Ok(_) => Some(Failure::Other("the result is not a boolean".to_owned())),
+            Err(failure) => Some(failure),
         };
-        if let Some(detail) = detail {
+        if let Some(failure) = detail {
             let name = rule.message.as_deref().unwrap_or(&rule.text);
-            let detail = format!("{detail} evaluating rule: {name}");
+            let detail = match failure {
+                Failure::Other(text) => format!("{text} evaluating rule: {name}"),
+                Failure::Overload => format!(
+                    "'no such overload': call arguments did not match a supported operator, function or macro signature for rule: {name}"
+                ),
+            };
             self.errors.push(FieldError::new(Cause::Invalid, path.bracketed(), Some(&type_name), &detail));
             return;
         }
@@ -392,23 +404,44 @@ impl Walk<'_> {
     }
 
     /// Takes what an expression may cost from the budget; false if that is more than is left.
-    fn spend(&mut self, program: &Program, size: Size) -> bool {
-        self.budget -= bound::cost(program.expression(), size);
+    fn spend(&mut self, program: &IdedExpr, size: Size) -> bool {
+        self.budget -= bound::cost(program, size);
         self.budget >= 0.0
     }
 }
 
 /// Evaluates an expression; a panic inside of the evaluator is an error like any other.
-fn evaluate(program: &Program, context: &Context<'_>) -> Result<Cel, String> {
-    match catch_unwind(AssertUnwindSafe(|| program.execute(context))) {
+fn evaluate(program: &IdedExpr, context: &Context<'_>) -> Result<Cel, Failure> {
+    match catch_unwind(AssertUnwindSafe(|| context.resolve(program))) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(lower(&error.to_string())),
-        Err(_) => Err("internal error".to_owned()),
+        Ok(Err(error)) => Err(describe(error)),
+        Err(_) => Err(Failure::Other("internal error".to_owned())),
     }
 }
 
-/// `No such key: a` → `no such key: a`, as other API servers word it.
-fn lower(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+/// Why an expression has no value.
+enum Failure {
+    /// An operator or function was given types that it does not take.
+    Overload,
+    Other(String),
+}
+
+fn describe(error: ExecutionError) -> Failure {
+    let text = match error {
+        ExecutionError::NoSuchKey(name) => format!("no such key: {name}"),
+        ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
+        ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
+        ExecutionError::Overflow(..) => "integer overflow".to_owned(),
+        ExecutionError::IndexOutOfBounds(Cel::Int(index)) => format!("index out of bounds: {index}"),
+        ExecutionError::FunctionError { message, .. } => message,
+        ExecutionError::NoSuchOverload
+        | ExecutionError::UnsupportedBinaryOperator(..)
+        | ExecutionError::UnsupportedUnaryOperator(..)
+        | ExecutionError::UnsupportedTargetType { .. }
+        | ExecutionError::NotSupportedAsMethod { .. }
+        | ExecutionError::ValuesNotComparable(..)
+        | ExecutionError::UnexpectedType { .. } => return Failure::Overload,
+        other => other.to_string(),
+    };
+    Failure::Other(text)
 }

@@ -1,6 +1,6 @@
 //! What an expression may name: variables, functions, and fields that the schema has.
 
-use kube_cel::cel::common::ast::{Expr, IdedExpr};
+use kube_cel::cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
 use super::{
     bound::each_child,
@@ -26,6 +26,7 @@ const FUNCTIONS: &[&str] = &[
     "distinct",
     "double",
     "duration",
+    "dyn",
     "endsWith",
     "family",
     "find",
@@ -138,6 +139,17 @@ pub(super) fn check(expr: &IdedExpr, node: &Node, whole: bool) -> (Vec<String>, 
     let mut scope = Scope { own: node, whole, bound: Vec::new(), uses_old: false, problems: Vec::new() };
     scope.visit(expr);
     (scope.problems, scope.uses_old)
+}
+
+/// Whether an expression over a node may have a boolean as its value, as far as that is known.
+pub(super) fn may_be_bool(expr: &IdedExpr, node: &Node) -> bool {
+    let mut scope = Scope { own: node, whole: false, bound: Vec::new(), uses_old: false, problems: Vec::new() };
+    match (&expr.expr, scope.visit(expr)) {
+        (Expr::Literal(literal), _) => matches!(literal, LiteralValue::Boolean(_)),
+        (Expr::List(_) | Expr::Map(_), _) => false,
+        (_, Known::Schema(node)) => matches!(node.ty, Some(Type::Boolean) | None),
+        _ => true,
+    }
 }
 
 /// Whether an expression mentions `oldSelf`.

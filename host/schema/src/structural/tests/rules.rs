@@ -69,6 +69,34 @@ fn decides() {
         None,
         &[],
     );
+    check(rule("self.?name.orValue('x') == 'x' && dyn(self.min) == 1"), json!({"min": 1}), None, &[]);
+    let maybe = rule("self.?labels.?a.orValue('x') == 'x' && !self.?parts.hasValue()");
+    check(maybe.clone(), json!({}), None, &[]);
+    check(maybe, json!({"labels": {"a": "x"}}), None, &[]);
+    check(rule("self.?labels.a.orValue('x') == 'y'"), json!({"labels": {"a": "y"}}), None, &[]);
+    check(
+        rule("self.port + 1 > 2"),
+        json!({"port": "5"}),
+        None,
+        &[
+            r#"spec: Invalid value: "object": 'no such overload': call arguments did not match a supported operator, function or macro signature for rule: self.port + 1 > 2"#,
+        ],
+    );
+    check(
+        rule("self.max / self.min == 1"),
+        json!({"min": 0, "max": 1}),
+        None,
+        &[r#"spec: Invalid value: "object": division by zero evaluating rule: self.max / self.min == 1"#],
+    );
+    check(
+        rule("self.min > 0"),
+        json!({"min": "x"}),
+        None,
+        &[
+            r#"spec.min: Invalid value: "string": spec.min in body must be of type integer: "string""#,
+            "<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+        ],
+    );
     check(
         rule("self.labels['b'] == 'd'"),
         json!({"labels": {}}),
@@ -163,6 +191,7 @@ fn rules_that_cannot_be_used_are_refused() {
     check(json!({"rule": "self.other == 1"}), "rule", "undefined field 'other'");
     check(json!({"rule": "self.parts.all(p, p.other == 1)"}), "rule", "undefined field 'other'");
     check(json!({"rule": "other == 1"}), "rule", "undeclared reference to 'other'");
+    check(json!({"rule": "self.min"}), "rule", "must evaluate to a bool");
     check(json!({"rule": "frobnicate(self.min)"}), "rule", "undeclared reference to 'frobnicate'");
     check(json!({"rule": "lists.range(1000000000).size() > 0"}), "rule", "undeclared reference");
     check(json!({"rule": "true", "messageExpression": "1 +"}), "messageExpression", "compilation failed");
