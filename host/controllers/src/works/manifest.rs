@@ -45,6 +45,8 @@ fn facts(cluster: &Cluster) -> ClusterFacts {
 }
 
 /// Makes the manifest of a template for one cluster. A failure says what failed, for people.
+/// `counts_spec` says that the template's generation counts changes of its spec alone; that of a kind
+/// without a status subresource rises with every status, and means nothing to members.
 pub(super) fn build(
     engine: &Engine,
     overrides: &Overrides,
@@ -52,6 +54,7 @@ pub(super) fn build(
     binding: &Binding,
     target: &TargetCluster,
     completions: Option<i64>,
+    counts_spec: bool,
     cluster: &Cluster,
     work: &ObjectKey,
 ) -> Result<Manifest, String> {
@@ -81,7 +84,13 @@ pub(super) fn build(
     let conflict = conflict_resolution(&object, binding);
     let mut object = prune(object);
     unclaim(&mut object);
-    mark(&mut object, template, binding, work, conflict);
+    if !engine.is_unmarked(&template.gvk()) {
+        mark(&mut object, template, binding, work, conflict);
+        if counts_spec && template.generation() > 0 {
+            let generation = template.generation().to_string();
+            object.set(&["metadata", "annotations", annotation::TEMPLATE_GENERATION], generation);
+        }
+    }
     Ok(Manifest { object, applied, conflict })
 }
 
@@ -110,30 +119,15 @@ fn unclaim(object: &mut Object) {
     strip("annotations", &CLAIM_ANNOTATIONS);
 }
 
-/// Whether a group is one of Kubernetes' own.
-fn is_builtin(group: &str) -> bool {
-    !group.contains('.') || group.ends_with(".k8s.io")
-}
-
 fn mark(object: &mut Object, template: &Object, binding: &Binding, work: &ObjectKey, conflict: &str) {
-    let builtin = is_builtin(&template.gvk().group);
-    if builtin {
-        object.set(&["metadata", "labels", label::MANAGED], label::MANAGED_TRUE);
-    }
+    object.set(&["metadata", "labels", label::MANAGED], label::MANAGED_TRUE);
     let mut annotate = |name: &str, value: &str| object.set(&["metadata", "annotations", name], value);
     annotate(annotation::WORK_NAMESPACE, &work.namespace);
     annotate(annotation::WORK_NAME, &work.name);
-    if builtin || conflict != annotation::CONFLICT_RESOLUTION_ABORT {
-        annotate(annotation::CONFLICT_RESOLUTION, conflict);
-    }
-    if builtin {
-        annotate(annotation::TEMPLATE_UID, template.uid());
-        if template.generation() > 0 {
-            annotate(annotation::TEMPLATE_GENERATION, &template.generation().to_string());
-        }
-        for (name, value) in back_references(binding) {
-            annotate(name, &value);
-        }
+    annotate(annotation::CONFLICT_RESOLUTION, conflict);
+    annotate(annotation::TEMPLATE_UID, template.uid());
+    for (name, value) in back_references(binding) {
+        annotate(name, &value);
     }
 }
 

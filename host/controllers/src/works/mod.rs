@@ -18,7 +18,9 @@ use futures::StreamExt;
 use outrigger_api::labels::{condition, event};
 use outrigger_api::names;
 use outrigger_object::{Object, ObjectKey};
-use outrigger_runtime::{Change, DeleteParams, ErrorKind, Outcome, Reconciler, Result, Subresource, conditions};
+use outrigger_runtime::{
+    Change, DeleteParams, ErrorKind, Lookup, Outcome, Reconciler, Result, Subresource, conditions,
+};
 use serde_json::json;
 
 use crate::binding::{self, Binding, works_finalizer};
@@ -80,6 +82,7 @@ impl Reconciler for Works {
 async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<BTreeMap<String, String>> {
     let targets = binding.targets();
     let completions = manifest::completions(template, binding, &targets);
+    let counts_spec = matches!(hub.discovery.lookup(&template.gvk()), Lookup::Found(kind) if kind.has_status);
     let mut problems = BTreeMap::new();
     let mut steps = Vec::new();
     {
@@ -103,6 +106,7 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
                 binding,
                 target,
                 completions.map(|(_, count)| *count),
+                counts_spec,
                 &cluster,
                 &key,
             );

@@ -1,4 +1,7 @@
 //! The controllers over a hub and members that are real API servers in this process.
 
+mod dependencies;
+mod economy;
+mod failure;
 mod propagation;
 mod world;
