@@ -6,6 +6,7 @@
 mod age;
 mod builtin;
 mod path;
+mod pod;
 
 use jiff::Timestamp;
 use outrigger_object::Object;
