@@ -48,12 +48,13 @@ pub fn apply(write: &Write<'_>, live: Option<&Object>, config: &Object, force: b
         let all = compare::compare_objects(write.schema, &Map::new(), &live.0);
         entries = update::record(write, id, entries, all);
     }
-    let attempt = attempt(write, live, &entries, config, force);
-    let mut applied = match attempt {
-        Err(Error::Conflict(conflicts)) if write.manager == "kubectl" => {
-            upgrade(write, live, &entries, config, conflicts)?
+    let mut applied = if write.manager == "kubectl" {
+        match attempt(write, live, entries.clone(), config, force) {
+            Err(Error::Conflict(conflicts)) => upgrade(write, live, entries, config, conflicts)?,
+            other => other?,
         }
-        other => other?,
+    } else {
+        attempt(write, live, entries, config, force)?
     };
     if write.manager == "kubectl" && applied.annotation(LAST_APPLIED).is_some_and(|last| !last.is_empty()) {
         applied.set(&["metadata", "annotations", LAST_APPLIED], last_applied(config));
@@ -78,49 +79,41 @@ fn check(write: &Write<'_>, config: &Object) -> Result<(), Error> {
 fn attempt(
     write: &Write<'_>,
     live: Option<&Object>,
-    entries: &[Entry],
+    mut others: Vec<Entry>,
     config: &Object,
     force: bool,
 ) -> Result<Object, Error> {
-    let id = write.id(Operation::Apply);
-    let config = Value::Object(config.0.clone());
-    validate::validate(write.schema, &config).map_err(|(path, message)| Error::at(path, message))?;
-    let mut own = extract(write.schema, &config);
+    let (schema, id) = (write.schema, write.id(Operation::Apply));
+    validate::validate_object(schema, &config.0).map_err(|(path, message)| Error::at(path, message))?;
+    let mut own = extract::extract_object(schema, &config.0);
     if !write.reset.is_empty() {
         own = own.recursive_difference(write.reset);
     }
-    let (last, mut others): (Vec<Entry>, Vec<Entry>) = entries.iter().cloned().partition(|entry| entry.id.is_same(&id));
-    let last = last.into_iter().next();
+    let last = others.iter().position(|entry| entry.id.is_same(&id)).map(|at| others.remove(at));
 
-    let mut merged = live.map_or_else(Map::new, |live| live.0.clone());
-    if let Some(Value::Object(meta)) = merged.get_mut("metadata") {
-        meta.remove("managedFields");
-    }
-    let mut merged = Value::Object(merged);
-    typed_merge::merge(write.schema, &mut merged, &config)?;
+    let mut merged = live.map_or_else(Map::new, without_entries);
+    typed_merge::merge(schema, &mut merged, &config.0)?;
     if let Some(last) = &last
         && !last.fields().is_subset(&own)
     {
-        remove_abandoned(write, &mut merged, last, &others, &own);
+        merged = remove_abandoned(write, merged, last, &others, &own);
     }
-    let Value::Object(merged) = merged else {
-        return Err(Error::at("", "the configuration is not an object"));
-    };
 
-    let nothing = Map::new();
-    let mut changes = compare::compare_objects(write.schema, live.map_or(&nothing, |live| &live.0), &merged);
-    changes.exclude(write.reset);
-    let unchanged = changes.is_empty();
-    let mut taken = changes.modified;
-    taken.extend(changes.added);
-    if !force && let Some(conflicts) = conflicts(&others, &taken) {
-        return Err(conflicts.into());
+    let unchanged = live.is_some_and(|live| same_but_managed(&live.0, &merged));
+    if !unchanged {
+        let nothing = Map::new();
+        let mut changes = compare::compare_objects(schema, live.map_or(&nothing, |live| &live.0), &merged);
+        changes.exclude(write.reset);
+        let mut taken = changes.modified;
+        taken.extend(changes.added);
+        if !force && let Some(conflicts) = conflicts(&others, &taken) {
+            return Err(conflicts.into());
+        }
+        taken.extend(changes.removed);
+        update::release(write, &mut others, &taken);
     }
-    taken.extend(changes.removed);
-    update::release(write, &mut others, &taken);
 
     compare::strip(&mut own);
-    let unchanged = unchanged && live.is_some_and(|live| same_but_managed(&live.0, &merged));
     let time = if unchanged {
         let same = last.as_ref().is_some_and(|last| *last.fields() == own && last.id == id);
         if let (true, Some(live)) = (same, live) {
@@ -146,24 +139,47 @@ fn attempt(
 /// Owning anything in a struct counts as owning the struct. So a struct or list goes whole, with what
 /// nobody owns in it, when all that the applier had in it is abandoned; but a field that the applier
 /// never had does not go by itself.
-fn remove_abandoned(write: &Write<'_>, merged: &mut Value, last: &Entry, others: &[Entry], own: &FieldSet) {
+fn remove_abandoned(
+    write: &Write<'_>,
+    merged: Map<String, Value>,
+    last: &Entry,
+    others: &[Entry],
+    own: &FieldSet,
+) -> Map<String, Value> {
     let schema = write.schema;
     let named = |set: FieldSet| set.with_named_fields(schema, schema.root_id());
+    let mut merged = Value::Object(merged);
     let without = |merged: &Value, fields: &FieldSet| {
         let mut rest = merged.clone();
         prune::remove(schema, &mut rest, fields);
-        named(extract(schema, &rest))
+        named(extract::extract(schema, &rest))
     };
     let mut owned = own.clone();
     for other in others {
         owned.extend(other.fields().clone());
     }
     let last = named(last.fields().clone());
-    let all = named(extract(schema, merged));
-    let mut kept = without(merged, &last);
+    let all = named(extract::extract(schema, &merged));
+    let mut kept = without(&merged, &last);
     kept.extend(named(owned));
-    let rest = without(merged, &all.difference(&kept));
-    prune::remove(schema, merged, &all.difference(&rest).intersection(&last));
+    let rest = without(&merged, &all.difference(&kept));
+    prune::remove(schema, &mut merged, &all.difference(&rest).intersection(&last));
+    match merged {
+        Value::Object(merged) => merged,
+        _ => Map::new(),
+    }
+}
+
+/// A copy of an object without its entries.
+fn without_entries(object: &Object) -> Map<String, Value> {
+    let copy = |(name, value): (&String, &Value)| match value {
+        Value::Object(meta) if name == "metadata" => {
+            let rest = meta.iter().filter(|(name, _)| *name != "managedFields");
+            (name.clone(), Value::Object(rest.map(|(name, value)| (name.clone(), value.clone())).collect()))
+        }
+        _ => (name.clone(), value.clone()),
+    };
+    object.0.iter().map(copy).collect()
 }
 
 fn conflicts(others: &[Entry], taken: &FieldSet) -> Option<Conflicts> {
@@ -197,7 +213,7 @@ fn same_but_managed(live: &Map<String, Value>, merged: &Map<String, Value>) -> b
 fn upgrade(
     write: &Write<'_>,
     live: Option<&Object>,
-    entries: &[Entry],
+    entries: Vec<Entry>,
     config: &Object,
     conflicts: Conflicts,
 ) -> Result<Object, Error> {
@@ -213,7 +229,7 @@ fn still_as_last_applied(write: &Write<'_>, live: &Object) -> Option<Vec<String>
     if last.get("apiVersion").and_then(Value::as_str) != Some(write.api_version) {
         return None;
     }
-    let mut set = extract(write.schema, &last);
+    let mut set = extract::extract(write.schema, &last);
     let live = Value::Object(live.0.clone());
     let changes = compare::compare(write.schema, &last, &live);
     for fields in [&changes.modified, &changes.added, &changes.removed] {

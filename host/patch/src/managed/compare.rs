@@ -152,10 +152,7 @@ impl Walk<'_> {
         skip: Skip,
         out: &mut Comparison,
     ) {
-        let form = match self.schema.node(id) {
-            Node::Object(object) => Form::Map(object),
-            _ => Form::AnyMap,
-        };
+        let form = walk::map_form(self.schema, id);
         let gone = old.into_iter().flatten().filter(|(name, _)| new.is_none_or(|new| !new.contains_key(*name)));
         let pairs = new.into_iter().flatten().map(|(name, new)| (name, old.and_then(|old| old.get(name)), Some(new)));
         for (name, before, after) in pairs.chain(gone.map(|(name, old)| (name, Some(old), None))) {

@@ -5,7 +5,7 @@
 //! others where they were among them.
 
 use outrigger_schema::{List, NodeId, Schema};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     element::PathElement,
@@ -15,9 +15,9 @@ use crate::Error;
 
 /// Merges `config` into `live`. Fails when `config` names a list element twice, or when an element of
 /// either cannot be named.
-pub(super) fn merge(schema: &Schema, live: &mut Value, config: &Value) -> Result<(), Error> {
+pub(super) fn merge(schema: &Schema, live: &mut Map<String, Value>, config: &Map<String, Value>) -> Result<(), Error> {
     let mut walk = Walk { schema, path: Vec::new() };
-    walk.merge(schema.root_id(), live, config)
+    walk.merge_fields(walk::map_form(schema, schema.root_id()), live, config)
 }
 
 struct Walk<'a> {
@@ -38,23 +38,35 @@ impl Walk<'_> {
         };
         match (form, &mut *live, config) {
             (form @ (Form::Map(_) | Form::AnyMap), Value::Object(live), Value::Object(config)) => {
-                for (name, value) in config {
-                    let (id, _) = walk::field(&form, name);
-                    self.path.push(PathElement::field(name));
-                    match live.get_mut(name) {
-                        Some(live) => self.merge(id, live, value)?,
-                        None => {
-                            live.insert(name.clone(), value.clone());
-                        }
-                    }
-                    self.path.pop();
-                }
+                self.merge_fields(form, live, config)?;
             }
             (Form::List(list), Value::Array(live), Value::Array(config)) => self.merge_items(list, live, config)?,
             // A null leaves the fields and elements of others alone.
             (Form::Map(_) | Form::AnyMap, Value::Object(live), Value::Null) if !live.is_empty() => {}
             (Form::List(_), Value::Array(live), Value::Null) if !live.is_empty() => {}
             (_, live, config) => *live = config.clone(),
+        }
+        Ok(())
+    }
+
+    fn merge_fields(
+        &mut self,
+        form: Form<'_>,
+        live: &mut Map<String, Value>,
+        config: &Map<String, Value>,
+    ) -> Result<(), Error> {
+        for (name, value) in config {
+            match live.get_mut(name) {
+                Some(live) => {
+                    let (id, _) = walk::field(&form, name);
+                    self.path.push(PathElement::field(name));
+                    self.merge(id, live, value)?;
+                    self.path.pop();
+                }
+                None => {
+                    live.insert(name.clone(), value.clone());
+                }
+            }
         }
         Ok(())
     }

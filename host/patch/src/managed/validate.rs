@@ -1,7 +1,7 @@
 //! Whether a configuration has the types that its schema says.
 
-use outrigger_schema::{ListType, Node, NodeId, Scalar, Schema};
-use serde_json::Value;
+use outrigger_schema::{ListType, Node, NodeId, Object, Scalar, Schema};
+use serde_json::{Map, Value};
 
 use super::{element::PathElement, walk};
 
@@ -14,22 +14,39 @@ pub fn validate(schema: &Schema, value: &Value) -> Result<(), (String, String)> 
         .map_err(|message| (path.iter().map(ToString::to_string).collect(), message))
 }
 
+/// The same for an object.
+pub(super) fn validate_object(schema: &Schema, object: &Map<String, Value>) -> Result<(), (String, String)> {
+    let mut path = Vec::new();
+    let checked = match schema.node(schema.root_id()) {
+        Node::Object(of) => check_fields(schema, of, object, &mut path),
+        _ => Ok(()),
+    };
+    checked.map_err(|message| (path.iter().map(ToString::to_string).collect(), message))
+}
+
+fn check_fields(
+    schema: &Schema,
+    object: &Object,
+    map: &Map<String, Value>,
+    path: &mut Vec<PathElement>,
+) -> Result<(), String> {
+    for (name, value) in map {
+        path.push(PathElement::field(name));
+        match object.node_of(name) {
+            Some(id) => check(schema, id, value, path)?,
+            None if object.preserve_unknown => {}
+            None => return Err("field not declared in schema".to_owned()),
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
 fn check(schema: &Schema, id: NodeId, value: &Value, path: &mut Vec<PathElement>) -> Result<(), String> {
     match (schema.node(id), value) {
         (_, Value::Null) | (Node::Any, _) => Ok(()),
         (Node::Scalar(scalar), value) => check_scalar(*scalar, value),
-        (Node::Object(object), Value::Object(map)) => {
-            for (name, value) in map {
-                path.push(PathElement::field(name));
-                match object.node_of(name) {
-                    Some(id) => check(schema, id, value, path)?,
-                    None if object.preserve_unknown => {}
-                    None => return Err("field not declared in schema".to_owned()),
-                }
-                path.pop();
-            }
-            Ok(())
-        }
+        (Node::Object(object), Value::Object(map)) => check_fields(schema, object, map, path),
         (Node::Object(_), other) => Err(format!("expected map, got {other}")),
         (Node::List(list), Value::Array(items)) => {
             let mut seen = Vec::new();

@@ -43,6 +43,14 @@ pub(super) fn form<'a>(schema: &'a Schema, id: NodeId, sample: &Value) -> Form<'
     }
 }
 
+/// How an object is walked whose type is at the root.
+pub(super) fn map_form(schema: &Schema, id: NodeId) -> Form<'_> {
+    match schema.node(id) {
+        Node::Object(object) => Form::Map(object),
+        _ => Form::AnyMap,
+    }
+}
+
 /// The type of a field, and whether the struct names it; entries of maps and fields that the type
 /// does not know are not named.
 pub(super) fn field(form: &Form<'_>, name: &str) -> (NodeId, bool) {

@@ -147,7 +147,7 @@ fn leaves(set: &FieldSet) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn applies(steps in collection::vec((sample::select(vec!["a", "b", "c"]), config()), 1..8)) {
