@@ -74,6 +74,7 @@ impl Velero {
                 gvk: Gvk::from_api_version(&support.api_version, &support.kind),
                 operations: support.operations.iter().copied().collect(),
                 life_cycle: Some(support.life_cycle),
+                unmarked: support.unmarked,
             })
             .collect()
     }

@@ -233,7 +233,7 @@ impl Interpreter for Declarative {
             (self.health.is_some(), Operation::InterpretHealth),
         ];
         let operations = operations.into_iter().filter_map(|(has, operation)| has.then_some(operation)).collect();
-        vec![Support { gvk: self.gvk.clone(), operations, life_cycle: self.life_cycle }]
+        vec![Support { gvk: self.gvk.clone(), operations, life_cycle: self.life_cycle, unmarked: false }]
     }
 
     fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {

@@ -141,6 +141,11 @@ impl Engine {
         self.table.load().entry_of(gvk).and_then(|entry| entry.life_cycle).unwrap_or_default()
     }
 
+    /// Whether the host leaves its labels and annotations off objects of a kind in members.
+    pub fn is_unmarked(&self, gvk: &Gvk) -> bool {
+        self.table.load().entry_of(gvk).is_some_and(|entry| entry.unmarked)
+    }
+
     /// Whether a RunOnce object has started in its member. For kinds that nobody knows, and when the
     /// interpreter panics, that is whether it has a status that is not empty.
     pub fn has_started(&self, observed: &Object) -> bool {

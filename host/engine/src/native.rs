@@ -257,7 +257,7 @@ impl Interpreter for Kind {
         .filter_map(|(has, operation)| has.then_some(operation))
         .collect();
         let gvk = Gvk::from_api_version(self.api_version, self.kind);
-        vec![Support { gvk, operations, life_cycle: self.life_cycle }]
+        vec![Support { gvk, operations, life_cycle: self.life_cycle, unmarked: false }]
     }
 
     fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {

@@ -33,6 +33,7 @@ pub(crate) struct Entry {
     pub gvk: Gvk,
     operations: [Vec<Installed>; Operation::ALL.len()],
     pub life_cycle: Option<LifeCycle>,
+    pub unmarked: bool,
     /// The first interpreter that knows the kind, or the one that names its life cycle.
     pub owner: Arc<dyn Interpreter>,
 }
@@ -72,6 +73,7 @@ impl Table {
                 gvk: support.gvk.clone(),
                 operations: Default::default(),
                 life_cycle: None,
+                unmarked: false,
                 owner: one.interpreter.clone(),
             });
             entries.len() - 1
@@ -81,6 +83,7 @@ impl Table {
             entry.life_cycle = support.life_cycle;
             entry.owner = one.interpreter.clone();
         }
+        entry.unmarked |= support.unmarked;
         for operation in Operation::ALL {
             if !support.operations.contains(operation) {
                 continue;

@@ -1,8 +1,10 @@
 //! Whose an object in a member is, by the marks that Karmada puts on what it applies.
 //!
-//! **Invariant:** an object is ours only for the Work that its annotations name. Marks alone are not
-//! enough: what a member makes from our object (a Backup from a Schedule) inherits its labels and
-//! annotations, and names another Work than its own.
+//! Kinds whose controllers copy metadata (a Velero Schedule, onto its Backups) bear no marks at all:
+//! theirs are known by the fields that we applied.
+//!
+//! **Invariant:** an object that bears marks is ours only for the Work that they name. Marks alone are
+//! not enough: what a member makes from our object may inherit them, and names another Work than its own.
 
 use outrigger_api::labels::{MANAGED_RESOURCE_ANNOTATIONS, MANAGED_RESOURCE_LABELS, annotation, label};
 use outrigger_object::{Object, ObjectKey};
@@ -26,13 +28,15 @@ pub enum Owner {
 
 /// Whose `observed` is, seen from the Work `work`.
 pub fn owner(observed: &Object, work: &ObjectKey) -> Owner {
-    let marked = observed.label(label::MANAGED) == Some(label::MANAGED_TRUE) || !fields::applied(observed).is_empty();
+    let is_applied = !fields::applied(observed).is_empty();
+    let marked = is_applied || observed.label(label::MANAGED) == Some(label::MANAGED_TRUE);
     let named = (observed.annotation(annotation::WORK_NAMESPACE), observed.annotation(annotation::WORK_NAME));
     match named {
         (Some(namespace), Some(name)) if marked => {
             let named = ObjectKey::new(namespace, name);
             if named == *work { Owner::Us } else { Owner::Another(named) }
         }
+        (None, None) if is_applied => Owner::Us,
         _ => Owner::Member,
     }
 }
@@ -103,6 +107,9 @@ mod tests {
             json!([{"manager": "outrigger", "operation": "Apply", "fieldsV1": {"f:data": {}}}]),
         );
         check(&unlabelled, Owner::Us);
+        let mut unmarked = unlabelled.clone();
+        unmarked.remove(&["metadata", "annotations"]);
+        check(&unmarked, Owner::Us);
     }
 
     #[test]

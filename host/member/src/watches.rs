@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use outrigger_interpreter::LifeCycle;
 use outrigger_object::{Object, ObjectKey, Resource};
 use outrigger_runtime::{Change, Client, Informer, Queue, Selection};
 use parking_lot::Mutex;
@@ -29,6 +28,15 @@ pub(crate) struct Watches {
     held: Mutex<HashMap<Resource, Held>>,
 }
 
+/// Which objects of a kind are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those that bear our mark.
+    Marked,
+    /// All of them: ours bear no mark, or are the member's own.
+    All,
+}
+
 struct Held {
     informer: Informer,
     works: BTreeSet<ObjectKey>,
@@ -46,12 +54,12 @@ impl Watches {
     }
 
     /// The Work names exactly these kinds now: watches begin and end accordingly.
-    pub(crate) fn hold(&self, work: &ObjectKey, kinds: &BTreeMap<Resource, LifeCycle>) {
+    pub(crate) fn hold(&self, work: &ObjectKey, kinds: &BTreeMap<Resource, Scope>) {
         let mut held = self.held.lock();
-        for (resource, life_cycle) in kinds {
+        for (resource, scope) in kinds {
             let held = held
                 .entry(resource.clone())
-                .or_insert_with(|| Held { informer: self.start(resource, *life_cycle), works: BTreeSet::new() });
+                .or_insert_with(|| Held { informer: self.start(resource, *scope), works: BTreeSet::new() });
             held.works.insert(work.clone());
         }
         held.retain(|resource, held| {
@@ -84,9 +92,9 @@ impl Watches {
         informer.get(key)
     }
 
-    fn start(&self, resource: &Resource, life_cycle: LifeCycle) -> Informer {
+    fn start(&self, resource: &Resource, scope: Scope) -> Informer {
         let mut selection = Selection::all(resource.clone()).with_managed_fields();
-        if life_cycle != LifeCycle::MemberOwned {
+        if scope == Scope::Marked {
             selection = selection.labels(ownership::MANAGED_SELECTOR);
         }
         let informer = Informer::unstarted(selection, &self.cancel);

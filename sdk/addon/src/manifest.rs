@@ -46,6 +46,10 @@ pub struct KindSupport {
     pub operations: Vec<Operation>,
     /// How its objects live.
     pub life_cycle: LifeCycle,
+    /// Whether the host must leave its labels and annotations off objects in members, because the
+    /// kind's controllers would copy them.
+    #[serde(default)]
+    pub unmarked: bool,
     /// How much to rely on it.
     #[serde(default)]
     pub stability: Stability,

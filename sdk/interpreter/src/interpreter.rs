@@ -77,6 +77,10 @@ pub struct Support {
     pub operations: Operations,
     /// The life cycle of the kind, where this interpreter knows it.
     pub life_cycle: Option<LifeCycle>,
+    /// The kind's controllers copy labels and annotations onto what they make or store, so the host
+    /// writes none of its own onto objects in members. (A Velero Schedule copies them onto Backups,
+    /// and those carry them through the bucket into other clusters.)
+    pub unmarked: bool,
 }
 
 /// Teaches the host one or more kinds. Every method may be called from any thread; none may block.

@@ -45,7 +45,7 @@ impl Interpreter for Scripted {
 
     fn supports(&self) -> Vec<Support> {
         let gvk = Gvk::new("example.com", "v1", "Widget");
-        vec![Support { gvk, operations: self.operations, life_cycle: self.life_cycle }]
+        vec![Support { gvk, operations: self.operations, life_cycle: self.life_cycle, unmarked: false }]
     }
 
     fn health(&self, _: &Object) -> Answer<HealthReport> {

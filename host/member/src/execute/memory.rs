@@ -55,6 +55,15 @@ impl Sent {
     }
 }
 
+/// Whether a watch that told of version `told` has told of `written` too. Versions grow (KEP-5504); a
+/// watch that begins after a write tells only of what came of it.
+pub(super) fn covers(told: &str, written: &str) -> bool {
+    match (told.parse::<u64>(), written.parse::<u64>()) {
+        (Ok(told), Ok(written)) => told >= written,
+        _ => told == written,
+    }
+}
+
 impl Memory {
     /// The object as our last write left it, if the watch has not told of it yet.
     pub fn latest(&self, reference: &ObjectRef) -> Option<Arc<Object>> {
@@ -77,7 +86,7 @@ impl Memory {
         let seen = entry
             .latest
             .as_ref()
-            .is_some_and(|(latest, _)| version.is_none_or(|version| version == latest.resource_version()));
+            .is_some_and(|(latest, _)| version.is_none_or(|version| covers(version, latest.resource_version())));
         if seen {
             entry.latest = None;
         }

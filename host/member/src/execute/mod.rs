@@ -35,7 +35,7 @@ use crate::apply::Writer;
 use crate::breaker::Breaker;
 use crate::plan::{self, Inputs, Step};
 use crate::reflect;
-use crate::watches::Watches;
+use crate::watches::{Scope, Watches};
 use crate::work::{self, Work};
 use crate::{fields, ownership};
 use status::{Settled, Verdict};
@@ -165,7 +165,10 @@ impl Executor {
                 Err(_) => None,
             };
             if let Some(Lookup::Found(resource)) = &resource {
-                kinds.insert(resource.clone(), self.engine.life_cycle(&resource.gvk));
+                let gvk = &resource.gvk;
+                let marked = self.engine.life_cycle(gvk) != LifeCycle::MemberOwned && !self.engine.is_unmarked(gvk);
+                let scope = if marked { Scope::Marked } else { Scope::All };
+                kinds.insert(resource.clone(), scope);
             }
             resources.push(resource);
         }
@@ -367,7 +370,7 @@ impl Executor {
     /// The watch told of this version of a Work: our own write of its status needs no more believing.
     pub(crate) fn told_of_work(&self, object: &Object) {
         let mut written = self.written.lock();
-        if written.get(&object.key()).is_some_and(|(version, ..)| version == object.resource_version()) {
+        if written.get(&object.key()).is_some_and(|(version, ..)| memory::covers(object.resource_version(), version)) {
             written.remove(&object.key());
         }
     }

@@ -3,5 +3,6 @@
 mod cluster;
 mod enrolment;
 mod execute;
+mod native;
 mod run_once;
 mod world;

@@ -75,7 +75,7 @@ impl Interpreter for Velero {
 
     fn supports(&self) -> Vec<Support> {
         let operations = [Operation::InterpretHealth, Operation::InterpretStatus].into_iter().collect();
-        vec![Support { gvk: backups().gvk, operations, life_cycle: Some(LifeCycle::RunOnce) }]
+        vec![Support { gvk: backups().gvk, operations, life_cycle: Some(LifeCycle::RunOnce), unmarked: true }]
     }
 
     fn health(&self, object: &Object) -> Answer<HealthReport> {
@@ -93,9 +93,44 @@ impl Interpreter for Velero {
     }
 }
 
+/// The member's API server: in this process, or, where `OUTRIGGER_TEST_MEMBER` names a kubeconfig, a real
+/// one, which must be fresh for each test.
+pub enum MemberServer {
+    Embedded(ApiServer),
+    Real(kube::Config),
+}
+
+impl MemberServer {
+    async fn start() -> Self {
+        match std::env::var("OUTRIGGER_TEST_MEMBER") {
+            Ok(path) => {
+                let kubeconfig = kube::config::Kubeconfig::read_from(path).unwrap();
+                Self::Real(kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap())
+            }
+            Err(_) => Self::Embedded(server().await),
+        }
+    }
+
+    fn client(&self, network: &Network, user: User) -> kube::Client {
+        match self {
+            Self::Embedded(server) => network.client_as(server, user),
+            Self::Real(config) => {
+                let mut config = config.clone();
+                config.auth_info.impersonate = Some(user.name);
+                config.auth_info.impersonate_groups = Some(user.groups);
+                network.over(kube::Client::try_from(config).unwrap())
+            }
+        }
+    }
+}
+
+async fn server() -> ApiServer {
+    ApiServer::start(Arc::new(MemoryStore::new(Limits::default())), Options::default()).await.unwrap()
+}
+
 pub struct World {
     pub hub_server: ApiServer,
-    pub member_server: ApiServer,
+    pub member_server: MemberServer,
     /// The session's ways.
     pub hub_network: Network,
     pub member_network: Network,
@@ -111,13 +146,10 @@ pub struct World {
 impl World {
     /// Both servers, the Cluster, and no session yet.
     pub async fn new() -> Self {
-        let server = || async {
-            let options = Options::default();
-            ApiServer::start(Arc::new(MemoryStore::new(Limits::default())), options).await.unwrap()
-        };
-        let (hub_server, member_server) = (server().await, server().await);
+        let (hub_server, member_server) = (server().await, MemberServer::start().await);
         let hub = Client::new(Network::default().client(&hub_server), "hub").with_manager("test");
-        let member = Client::new(Network::default().client(&member_server), CLUSTER).with_manager("test");
+        let member =
+            Client::new(member_server.client(&Network::default(), User::system("admin")), CLUSTER).with_manager("test");
         let definitions = Resource {
             has_status: true,
             ..resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false)
@@ -170,13 +202,14 @@ impl World {
         let definitions =
             resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
         self.member.create(&definitions, &backup_crd()).await.unwrap();
-        self.member.create(&namespaces(), &namespace("velero")).await.unwrap();
+        // The session may have made it, as soon as the kind was there.
+        let _ = self.member.create(&namespaces(), &namespace("velero")).await;
     }
 
     pub fn start(&mut self) {
         let cancel = CancellationToken::new();
         let hub = Client::new(self.hub_network.client(&self.hub_server), "hub");
-        let member = Client::new(self.member_network.client_as(&self.member_server, self.user.clone()), CLUSTER);
+        let member = Client::new(self.member_server.client(&self.member_network, self.user.clone()), CLUSTER);
         let clock = Arc::new(SystemClock);
         let recorder =
             Recorder::start(hub.clone(), "outrigger", clock.clone(), RecorderConfig::default(), cancel.clone());

@@ -108,14 +108,14 @@ pub async fn grant(member: &Connection, cluster: &str, progress: &Progress) -> R
     }
     progress.done(format!("cluster {cluster}: service account {}/{account}", names::NAMESPACE_CLUSTER));
     let filled = has_token_controller(member).await?;
-    if !filled {
+    let (own, other) = tokio::try_join!(token(member, &account, filled), token(member, &impersonator, filled))?;
+    if let Some(expires) = &own.expires {
         progress.done(format!(
-            "cluster {cluster}: nothing fills token Secrets there, so the tokens expire and are asked for"
+            "cluster {cluster}: nothing fills token Secrets there, so its token lasts until {expires}; `join` again before"
         ));
     }
-    let (own, other) = tokio::try_join!(token(member, &account, filled), token(member, &impersonator, filled))?;
-    let authority = Some(member.ca_pem()).filter(|pem| !pem.is_empty()).unwrap_or(own.1);
-    Ok(Credentials { token: own.0, impersonator: other.0, authority })
+    let authority = Some(member.ca_pem()).filter(|pem| !pem.is_empty()).unwrap_or(own.authority);
+    Ok(Credentials { token: own.token, impersonator: other.token, authority })
 }
 
 async fn apply(member: &Connection, object: &Object) -> Result<Object> {
@@ -131,11 +131,17 @@ async fn has_token_controller(member: &Connection) -> Result<bool> {
     Ok(found.map_err(|error| explain(error, member))?.is_some())
 }
 
-/// A ServiceAccount's token, and the CA that came with it: out of a Secret that lasts as long as the
-/// account, or else one that expires.
-async fn token(member: &Connection, account: &str, filled: bool) -> Result<(Secret, String)> {
+/// A ServiceAccount's token, and what came with it.
+struct Token {
+    token: Secret,
+    authority: String,
+    expires: Option<String>,
+}
+
+/// A ServiceAccount's token: out of a Secret that lasts as long as the account, or else one that expires.
+async fn token(member: &Connection, account: &str, filled: bool) -> Result<Token> {
     if !filled {
-        return Ok((request_token(&member.client, account).await?, String::new()));
+        return request_token(&member.client, account).await;
     }
     let wanted = object(json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
@@ -149,11 +155,12 @@ async fn token(member: &Connection, account: &str, filled: bool) -> Result<(Secr
     let (secrets, key) = (kinds::secret(), wanted.key());
     let filled = wait::until(&member.client, &secrets, &key, FILLED_WITHIN, |secret| {
         let secret = secret?;
-        Some((Secret::new(data(secret, "token")?), data(secret, "ca.crt").unwrap_or_default()))
+        let (token, authority) = (Secret::new(data(secret, "token")?), data(secret, "ca.crt").unwrap_or_default());
+        Some(Token { token, authority, expires: None })
     });
     match filled.await.map_err(|error| explain(error, member))? {
         Some(found) => Ok(found),
-        None => Ok((request_token(&member.client, account).await?, String::new())),
+        None => request_token(&member.client, account).await,
     }
 }
 
@@ -163,7 +170,7 @@ pub(super) fn data(secret: &Object, key: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
 }
 
-async fn request_token(client: &Client, account: &str) -> Result<Secret> {
+async fn request_token(client: &Client, account: &str) -> Result<Token> {
     let path = format!("/api/v1/namespaces/{}/serviceaccounts/{account}/token", names::NAMESPACE_CLUSTER);
     let body = json!({
         "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
@@ -174,8 +181,13 @@ async fn request_token(client: &Client, account: &str) -> Result<Secret> {
         .body(serde_json::to_vec(&body)?)?;
     let what = || format!("cluster {}: token of service account {account}", client.cluster());
     let answer: Value = client.kube().request(request).await.with_context(what)?;
-    match answer.pointer("/status/token").and_then(Value::as_str) {
-        Some(token) if !token.is_empty() => Ok(Secret::new(token)),
+    let text = |pointer| answer.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    match text("/status/token") {
+        Some(token) if !token.is_empty() => Ok(Token {
+            token: Secret::new(token),
+            authority: String::new(),
+            expires: text("/status/expirationTimestamp"),
+        }),
         _ => bail!("{}: the API server gave none", what()),
     }
 }

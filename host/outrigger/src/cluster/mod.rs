@@ -21,7 +21,4 @@ pub mod token;
 pub mod unjoin;
 pub mod wait;
 
-#[cfg(test)]
-mod tests;
-
 pub use bootstrap::bootstrap_rbac;

@@ -1,21 +1,21 @@
 //! `unjoin`: a cluster is let go.
 //!
 //! Deleting the Cluster makes the control plane take its Works back, which removes what they put into the
-//! member. A member that does not answer cannot do its part: after a grace its Works are released, and
-//! what stays behind in it is told.
+//! member. A member that does not answer cannot do its part: the control plane then releases its Works,
+//! and what stays behind in the member is told here.
 //!
-//! **Invariant:** nothing is released of a cluster that answers, however long it takes.
+//! **Invariant:** nothing is removed from a member but by its own kubeconfig or by the control plane, and
+//! nobody is left to find out what was not.
 
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use outrigger_api::cluster::Cluster;
-use outrigger_api::labels::finalizer::EXECUTION_CONTROLLER;
 use outrigger_api::names;
 use outrigger_api::work::Work;
 use outrigger_object::{Object, ObjectKey};
-use outrigger_runtime::{DeleteParams, ListParams, Patch, Subresource};
-use serde_json::{Value, json};
+use outrigger_runtime::{DeleteParams, ListParams};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::join::{clusters, ready};
@@ -26,10 +26,6 @@ use crate::connect::{self, Connection, explain, listed};
 
 /// How often the Works that are left are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// How long a member that does not answer may take to do so after all.
-const DEAD_FOR: Duration = Duration::from_secs(10);
-/// How long the control plane has to finish once nothing holds it back.
-const FINISH_WITHIN: Duration = Duration::from_secs(15);
 /// Objects that are named one by one.
 const NAMED: usize = 10;
 
@@ -109,10 +105,11 @@ async fn revoke(member: &Connection, name: &str, progress: &Progress) -> Result<
 async fn remove(hub: &Connection, cluster: &Object, patience: Duration, progress: &Progress) -> Result<()> {
     let told = |error| explain(error, hub);
     let (resource, key, name) = (kinds::of::<Cluster>(), cluster.key(), cluster.name());
-    hub.client.delete(&resource, &key, &DeleteParams::of(cluster)).await.map_err(told)?;
-    let uid = cluster.uid();
     let mut answers = is_ready(cluster);
-    let (start, mut released) = (Instant::now(), None);
+    // Once released, Works are gone, so what they carry is learnt before.
+    let mut left = works(hub, name).await?;
+    hub.client.delete(&resource, &key, &DeleteParams::of(cluster)).await.map_err(told)?;
+    let (uid, start) = (cluster.uid(), Instant::now());
     loop {
         let gone = wait::until(&hub.client, &resource, &key, COUNT_EVERY, |now| {
             let now = now.filter(|now| now.uid() == uid);
@@ -123,26 +120,22 @@ async fn remove(hub: &Connection, cluster: &Object, patience: Duration, progress
         });
         // Errors of reads in between are waited out as well.
         if let Ok(Some(())) = gone.await {
+            if !answers {
+                progress.done(behind(name, &left));
+            }
             return Ok(());
         }
-        let left = works(hub, name).await.unwrap_or_default();
-        progress.waiting(match left.len() {
+        let now = works(hub, name).await.unwrap_or_default();
+        progress.waiting(match now.len() {
             0 => format!("cluster {name}: waiting until it is gone"),
             count => format!("cluster {name}: waiting until it has removed the objects of {count} works"),
         });
-        let waited = start.elapsed();
-        match released {
-            None if !answers && waited >= patience.min(DEAD_FOR) => {
-                release(hub, name, &left, progress).await?;
-                released = Some(Instant::now());
-            }
-            None if waited >= patience => bail!("{}", stuck(name, patience, &left)),
-            Some(at) if at.elapsed() >= FINISH_WITHIN => bail!(
-                "cluster {name}: its works are released, but the control plane does not finish (finalizers {}): is \
-                 `outrigger serve` running over it? `unjoin` can be repeated",
-                listed(&cluster.finalizers().collect::<Vec<_>>())
-            ),
-            _ => {}
+        if answers {
+            left = now;
+        }
+        if start.elapsed() >= patience {
+            let pull = cluster.str(&["spec", "syncMode"]) == Some("Pull");
+            bail!("{}", stuck(name, patience, answers, pull, &left));
         }
     }
 }
@@ -153,38 +146,26 @@ fn is_ready(cluster: &Object) -> bool {
 
 async fn works(hub: &Connection, name: &str) -> Result<Vec<Object>> {
     let space = names::execution_space(name);
-    Ok(hub.client.list(&kinds::of::<Work>(), Some(&space), &ListParams::default()).await?.items)
+    let listed = hub.client.list(&kinds::of::<Work>(), Some(&space), &ListParams::default()).await;
+    Ok(listed.map_err(|error| explain(error, hub))?.items)
 }
 
-/// Takes the finalizer off Works whose member does not answer, and tells what stays in it.
-async fn release(hub: &Connection, name: &str, works: &[Object], progress: &Progress) -> Result<()> {
-    let mut behind = Vec::new();
-    for work in works.iter().filter(|work| work.has_finalizer(EXECUTION_CONTROLLER)) {
-        let rest: Vec<&str> = work.finalizers().filter(|one| *one != EXECUTION_CONTROLLER).collect();
-        let patch = json!({"metadata": {"finalizers": rest, "resourceVersion": work.resource_version()}});
-        let resource = kinds::of::<Work>();
-        match hub.client.patch(&resource, &work.key(), &Patch::Merge(patch), Subresource::None).await {
-            Ok(_) => behind.extend(manifests(work)),
-            Err(error) if error.is_not_found() || error.is_conflict() => {}
-            Err(error) => return Err(explain(error, hub)),
-        }
+/// What stays in a member that does not answer.
+fn behind(name: &str, works: &[Object]) -> String {
+    let objects: Vec<String> = works.iter().flat_map(manifests).collect();
+    if objects.is_empty() {
+        return format!("cluster {name}: it does not answer; nothing of the control plane's is known to be in it");
     }
-    if behind.is_empty() {
-        progress
-            .done(format!("cluster {name}: it does not answer; nothing of the control plane's is known to be in it"));
-    } else {
-        let more = match behind.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let named: Vec<&str> = behind.iter().take(NAMED).map(String::as_str).collect();
-        progress.done(format!(
-            "cluster {name}: it does not answer, so these stay in it, unmanaged: {}{more}; delete them there when it is \
-             back, if they should go",
-            listed(&named)
-        ));
-    }
-    Ok(())
+    let more = match objects.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<&str> = objects.iter().take(NAMED).map(String::as_str).collect();
+    format!(
+        "cluster {name}: it does not answer, so these stay in it, unmanaged: {}{more}; delete them there when it is back, \
+         if they should go",
+        listed(&named)
+    )
 }
 
 /// What a Work carries, by kind and name.
@@ -194,9 +175,9 @@ fn manifests(work: &Object) -> Vec<String> {
     objects.map(|object| object.reference().to_string()).collect()
 }
 
-fn stuck(name: &str, patience: Duration, left: &[Object]) -> String {
+fn stuck(name: &str, patience: Duration, answers: bool, pull: bool, left: &[Object]) -> String {
     let seconds = patience.as_secs();
-    if left.is_empty() {
+    if left.is_empty() || !answers {
         return format!(
             "cluster {name} is not gone after {seconds} s: is `outrigger serve` running over this control plane? The \
              Cluster is marked for deletion; `unjoin` can be repeated, with a longer --wait"
@@ -204,9 +185,10 @@ fn stuck(name: &str, patience: Duration, left: &[Object]) -> String {
     }
     let objects: Vec<String> = left.iter().flat_map(manifests).take(NAMED).collect();
     let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+    let advice = if pull { "see that its agent runs, and look" } else { "look" };
     format!(
-        "cluster {name} is not gone after {seconds} s: it answers, and has {} works left ({}); look for finalizers on \
-         these objects in {name}, then repeat `unjoin` with a longer --wait",
+        "cluster {name} is not gone after {seconds} s: it counts as ready, and has {} works left ({}); {advice} for \
+         finalizers on these objects in {name}, then repeat `unjoin` with a longer --wait",
         left.len(),
         listed(&objects)
     )
@@ -214,6 +196,8 @@ fn stuck(name: &str, patience: Duration, left: &[Object]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -224,7 +208,11 @@ mod tests {
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
         ]}}}));
         assert_eq!(manifests(&work), ["Deployment shop/web", "Namespace shop"]);
-        assert!(stuck("west", Duration::from_secs(60), &[work]).contains("1 works left (Deployment shop/web"));
-        assert!(stuck("west", Duration::from_secs(60), &[]).contains("outrigger serve"));
+        assert!(behind("west", std::slice::from_ref(&work)).contains("Deployment shop/web, Namespace shop; delete"));
+        assert!(behind("west", &vec![work.clone(); 6]).contains("and 2 more"));
+        assert!(behind("west", &[]).contains("nothing"));
+        let minute = Duration::from_secs(60);
+        assert!(stuck("west", minute, true, true, &[work]).contains("1 works left (Deployment shop/web"));
+        assert!(stuck("west", minute, true, false, &[]).contains("outrigger serve"));
     }
 }
