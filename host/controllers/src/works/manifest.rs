@@ -4,11 +4,10 @@
 //! template ─ revise replicas ─ localize ─ overrides ─ prune ─ mark ─▶ manifest
 //! ```
 //!
-//! Manifests of kinds that Kubernetes itself has carry Karmada's marks: the label
-//! `karmada.io/managed`, and annotations that lead back to template, binding and Work. Other kinds
-//! carry no more than the name of their Work, which tells whose they are: their controllers hand
-//! labels and annotations on to objects that they make (a Velero Schedule to its Backups). The claims
-//! of policies stay on the hub in any case.
+//! Manifests carry Karmada's marks: the label `karmada.io/managed`, and annotations that lead back to
+//! template, binding and Work. Kinds whose controllers hand labels and annotations on to what they
+//! make (a Velero Schedule to its Backups) carry none. The claims of policies stay on the hub in any
+//! case.
 
 use outrigger_api::cluster::Cluster;
 use outrigger_api::labels::{annotation, label};
@@ -44,54 +43,59 @@ fn facts(cluster: &Cluster) -> ClusterFacts {
     }
 }
 
-/// Makes the manifest of a template for one cluster. A failure says what failed, for people.
-/// `counts_spec` says that the template's generation counts changes of its spec alone; that of a kind
-/// without a status subresource rises with every status, and means nothing to members.
-pub(super) fn build(
-    engine: &Engine,
-    overrides: &Overrides,
-    template: &Object,
-    binding: &Binding,
-    target: &TargetCluster,
-    completions: Option<i64>,
-    counts_spec: bool,
-    cluster: &Cluster,
-    work: &ObjectKey,
-) -> Result<Manifest, String> {
-    let mut object = template.clone();
-    if is_workload(&binding.spec)
-        && let Some(revised) = engine
-            .revise_replicas(&object, i64::from(target.replicas))
-            .into_result()
-            .map_err(|error| format!("its replicas could not be set: {error}"))?
-    {
-        object = revised;
-    }
-    if let Some(completions) = completions {
-        object.set(&["spec", "completions"], completions);
-    }
-    if let Some(localized) = engine
-        .localize(&object, &facts(cluster))
-        .into_result()
-        .map_err(|error| format!("it could not be fitted to the cluster: {error}"))?
-    {
-        object = localized;
-    }
-    let (object, applied) = overrides.apply(object, cluster).map_err(|error| error.to_string())?;
-    if object.reference() != template.reference() {
-        return Err(format!("overrides or an interpreter made {} of it", object.reference()));
-    }
-    let conflict = conflict_resolution(&object, binding);
-    let mut object = prune(object);
-    unclaim(&mut object);
-    if !engine.is_unmarked(&template.gvk()) {
-        mark(&mut object, template, binding, work, conflict);
-        if counts_spec && template.generation() > 0 {
-            let generation = template.generation().to_string();
-            object.set(&["metadata", "annotations", annotation::TEMPLATE_GENERATION], generation);
+/// What the manifests of one template are made from.
+pub(super) struct Maker<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) overrides: &'a Overrides,
+    pub(super) template: &'a Object,
+    pub(super) binding: &'a Binding,
+    /// Whether the template's generation counts changes of its spec alone; that of a kind without a
+    /// status subresource rises with every status, and means nothing to members.
+    pub(super) counts_spec: bool,
+    /// Completions by cluster, where they are divided.
+    pub(super) completions: Option<Vec<(String, i64)>>,
+}
+
+impl Maker<'_> {
+    /// Makes the manifest for one cluster. A failure says what failed, for people.
+    pub(super) fn make(&self, target: &TargetCluster, cluster: &Cluster, work: &ObjectKey) -> Result<Manifest, String> {
+        let (engine, template, binding) = (self.engine, self.template, self.binding);
+        let mut object = template.clone();
+        if is_workload(&binding.spec)
+            && let Some(revised) = engine
+                .revise_replicas(&object, i64::from(target.replicas))
+                .into_result()
+                .map_err(|error| format!("its replicas could not be set: {error}"))?
+        {
+            object = revised;
         }
+        let completions = self.completions.iter().flatten().find(|(name, _)| *name == target.name);
+        if let Some((_, completions)) = completions {
+            object.set(&["spec", "completions"], *completions);
+        }
+        if let Some(localized) = engine
+            .localize(&object, &facts(cluster))
+            .into_result()
+            .map_err(|error| format!("it could not be fitted to the cluster: {error}"))?
+        {
+            object = localized;
+        }
+        let (object, applied) = self.overrides.apply(object, cluster).map_err(|error| error.to_string())?;
+        if object.reference() != template.reference() {
+            return Err(format!("overrides or an interpreter made {} of it", object.reference()));
+        }
+        let conflict = conflict_resolution(&object, binding);
+        let mut object = prune(object);
+        unclaim(&mut object);
+        if !engine.is_unmarked(&template.gvk()) {
+            mark(&mut object, template, binding, work, conflict);
+            if self.counts_spec && template.generation() > 0 {
+                let generation = template.generation().to_string();
+                object.set(&["metadata", "annotations", annotation::TEMPLATE_GENERATION], generation);
+            }
+        }
+        Ok(Manifest { object, applied, conflict })
     }
-    Ok(Manifest { object, applied, conflict })
 }
 
 /// The template's own word, if it is one of the two; else the policy's.

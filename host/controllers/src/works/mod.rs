@@ -26,6 +26,7 @@ use serde_json::json;
 use crate::binding::{self, Binding, works_finalizer};
 use crate::detector::same_content;
 use crate::hub::{Event, Hub};
+use manifest::Maker;
 use plan::Step;
 
 pub(crate) use plan::work_key;
@@ -81,12 +82,19 @@ impl Reconciler for Works {
 /// of the hub itself are given as the error, after everything else was tried.
 async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<BTreeMap<String, String>> {
     let targets = binding.targets();
-    let completions = manifest::completions(template, binding, &targets);
     let counts_spec = matches!(hub.discovery.lookup(&template.gvk()), Lookup::Found(kind) if kind.has_status);
     let mut problems = BTreeMap::new();
     let mut steps = Vec::new();
     {
         let overrides = hub.overrides.read();
+        let maker = Maker {
+            engine: &hub.engine,
+            overrides: &overrides,
+            template,
+            binding,
+            counts_spec,
+            completions: manifest::completions(template, binding, &targets),
+        };
         for target in &targets {
             let name = &target.name;
             let Some(cluster) = hub.cluster(name) else {
@@ -98,19 +106,7 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
                 continue;
             }
             let key = work_key(&binding.template(), name);
-            let completions = completions.as_ref().and_then(|all| all.iter().find(|(one, _)| one == name));
-            let made = manifest::build(
-                &hub.engine,
-                &overrides,
-                template,
-                binding,
-                target,
-                completions.map(|(_, count)| *count),
-                counts_spec,
-                &cluster,
-                &key,
-            );
-            match made {
+            match maker.make(target, &cluster, &key) {
                 Err(why) => {
                     problems.insert(name.clone(), why);
                 }

@@ -117,3 +117,6 @@ pub(super) fn step(
     let patch = merge::diff_maps(&existing.0, &work.0);
     if patch.is_empty() { Step::Keep } else { Step::Patch(Value::Object(patch)) }
 }
+
+#[cfg(test)]
+mod tests;
