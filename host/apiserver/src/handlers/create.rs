@@ -4,6 +4,7 @@ use http::{Response, StatusCode};
 
 use super::Call;
 use crate::body::Body;
+use crate::meta;
 use crate::objects::Change;
 use crate::status::{Result, Status};
 
@@ -18,6 +19,7 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
     if call.resource.is("certificates.k8s.io", "certificatesigningrequests") {
         requester(call, &mut object);
     }
+    meta::place(&call.resource, &mut object, &call.request.namespace)?;
     call.server.check_escalation(&call.resource, &call.user, &object, None)?;
     let manager = call.manager();
     let namespace = call.request.namespace.clone();

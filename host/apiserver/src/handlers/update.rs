@@ -5,11 +5,12 @@ use outrigger_schema::structural::Cause;
 
 use super::Call;
 use crate::body::Body;
+use crate::meta;
 use crate::objects::Change;
 use crate::status::{Result, Status};
 
 pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
-    let object = call.object()?;
+    let mut object = call.object()?;
     let (namespace, name) = (call.request.namespace.clone(), call.request.name.clone());
     if !object.name().is_empty() && object.name() != name {
         return Err(Status::bad_request(format!(
@@ -23,6 +24,7 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
             object.namespace()
         )));
     }
+    meta::place(&call.resource, &mut object, &namespace)?;
     let manager = call.manager();
     let writer = call.writer(&manager);
     if object.resource_version().is_empty() && !call.resource.allows_unconditional_update() {
@@ -52,7 +54,6 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
                 && object.resource_version().is_empty()
                 && call.request.subresource.is_empty() =>
         {
-            let mut object = object;
             object.set(&["metadata", "name"], name);
             call.server.check_escalation(&call.resource, &call.user, &object, None)?;
             let created = call.server.create(&call.resource, Change::to(object), &namespace, writer).await?;
