@@ -80,10 +80,8 @@ impl Reconciler for Dependencies {
                 detach(hub, &binding, &one).await?;
             }
         }
-        for object in wanted.into_values() {
-            if let Some(object) = object {
-                attach(hub, &binding, &object).await?;
-            }
+        for object in wanted.into_values().flatten() {
+            attach(hub, &binding, &object).await?;
         }
         Ok(Outcome::Applied)
     }

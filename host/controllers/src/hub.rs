@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::binding::{self, Binding};
+use crate::clusters::Sessions;
 use crate::detector::lazy::Lazy;
 use crate::kinds;
 use crate::mirror::Mirror;
@@ -69,6 +70,7 @@ pub(crate) struct Hub {
     pub(crate) templates: Templates,
     pub(crate) discovery: Discovery,
     pub(crate) queues: Queues,
+    pub(crate) sessions: Sessions,
     pub(crate) policies: RwLock<Policies>,
     pub(crate) overrides: RwLock<Overrides>,
     pub(crate) snapshot: RwLock<Snapshot>,
@@ -112,6 +114,7 @@ impl Hub {
         let hub = Self {
             templates: Templates::new(client.clone(), discovery.clone(), cancel),
             queues: Queues::default(),
+            sessions: Sessions::default(),
             policies: RwLock::default(),
             overrides: RwLock::default(),
             snapshot: RwLock::default(),
@@ -264,6 +267,19 @@ impl Hub {
             },
         };
         self.tell(&Event::Cluster { change, scheduling: &scheduling });
+    }
+
+    /// Looks at everything anew that interpreters have a say in.
+    pub(crate) async fn interpreters_changed(&self) {
+        for object in self.binding_objects() {
+            if let Some(template) = binding::template_of_object(&object) {
+                self.queues.detector.add(template);
+            }
+            self.queues.works.add(object.key());
+            self.queues.dependencies.add(object.key());
+            self.queues.status.add(object.key());
+        }
+        self.sessions.look_again().await;
     }
 
     /// A cluster by name.

@@ -120,10 +120,7 @@ const TABLE: &[Entry] = &[
     },
     Entry {
         triggers: clusters::triggers,
-        run: |hub, tasks| {
-            let clusters = clusters::Clusters { hub: hub.clone(), sessions: Arc::default() };
-            run(hub, tasks, clusters, &hub.queues.clusters);
-        },
+        run: |hub, tasks| run(hub, tasks, clusters::Clusters(hub.clone()), &hub.queues.clusters),
     },
     Entry {
         triggers: clusters::health_triggers,
@@ -144,6 +141,7 @@ fn run<R: Reconciler>(hub: &Arc<Hub>, tasks: &mut JoinSet<()>, reconciler: R, qu
 
 /// The controllers, running.
 pub struct Controllers {
+    hub: Arc<Hub>,
     task: JoinHandle<()>,
     cancel: CancellationToken,
 }
@@ -153,8 +151,17 @@ impl Controllers {
     /// kinds have been read; until the API server can be reached, that is waited for.
     pub fn start(hub: Client, engine: Arc<Engine>, options: Options, cancel: &CancellationToken) -> Self {
         let cancel = cancel.child_token();
-        let task = tokio::spawn(drive(hub, engine, options, cancel.clone()));
-        Self { task, cancel }
+        let recorder =
+            Recorder::start(hub.clone(), "outrigger", options.clock.clone(), RecorderConfig::default(), cancel.clone());
+        let hub = Hub::new(hub, engine, recorder, options, &cancel);
+        let task = tokio::spawn(drive(hub.clone(), cancel.clone()));
+        Self { hub, task, cancel }
+    }
+
+    /// Looks at everything anew that interpreters have a say in. Call it when interpreters were
+    /// installed, replaced or removed.
+    pub async fn interpreters_changed(&self) {
+        self.hub.interpreters_changed().await;
     }
 
     /// Stops, and waits until what is being worked on is finished.
@@ -166,10 +173,7 @@ impl Controllers {
     }
 }
 
-async fn drive(client: Client, engine: Arc<Engine>, options: Options, cancel: CancellationToken) {
-    let recorder =
-        Recorder::start(client.clone(), "outrigger", options.clock.clone(), RecorderConfig::default(), cancel.clone());
-    let hub = Hub::new(client, engine, recorder, options, &cancel);
+async fn drive(hub: Arc<Hub>, cancel: CancellationToken) {
     if !hub.begin().await {
         return;
     }

@@ -271,3 +271,6 @@ fn affinity(binding: &Binding) -> Option<ClusterSelector> {
     let group = placement.cluster_affinities.get(affinity_group(&placement.cluster_affinities, observed))?;
     Some(ClusterSelector::new(&group.affinity))
 }
+
+#[cfg(test)]
+mod tests;

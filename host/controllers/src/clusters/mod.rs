@@ -32,20 +32,17 @@ pub(crate) use sessions::Sessions;
 pub use sessions::{BySecret, Connect};
 
 /// See the module.
-pub(crate) struct Clusters {
-    pub(crate) hub: Arc<Hub>,
-    pub(crate) sessions: Arc<Sessions>,
-}
+pub(crate) struct Clusters(pub(crate) Arc<Hub>);
 
 impl Reconciler for Clusters {
     const NAME: &'static str = "clusters";
     type Key = ObjectKey;
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome> {
-        let hub = &*self.hub;
+        let hub = &*self.0;
         let known = hub.cluster_objects.get(key).zip(hub.cluster(&key.name));
         let Some((object, cluster)) = known else {
-            self.sessions.stop(&key.name).await;
+            hub.sessions.stop(&key.name).await;
             return Ok(Outcome::Skipped("it is gone"));
         };
         if object.is_deleting() {
@@ -56,7 +53,7 @@ impl Reconciler for Clusters {
         if let Some(patch) = patch {
             hub.patch(&hub.cluster_objects, key, patch, Subresource::None).await?;
         }
-        self.sessions.ensure(hub, &cluster).await?;
+        hub.sessions.ensure(hub, &cluster).await?;
         Ok(Outcome::Applied)
     }
 }
@@ -79,17 +76,17 @@ fn upkeep(object: &Object, cluster: &Cluster, now: jiff::Timestamp) -> Option<Va
 
 impl Clusters {
     async fn remove(&self, object: &Object, cluster: &Cluster) -> Result<Outcome> {
-        let hub = &*self.hub;
+        let hub = &*self.0;
         let name = object.name();
         if !object.finalizers().any(|one| one == finalizer::CLUSTER_CONTROLLER) {
-            self.sessions.stop(name).await;
+            hub.sessions.stop(name).await;
             return Ok(Outcome::Skipped("nothing of ours holds it"));
         }
         let space = execution_space(name);
         let reachable = is_ready(cluster);
         if reachable {
             // Whoever carries its Works takes its objects away; for that it must be there.
-            self.sessions.ensure(hub, cluster).await?;
+            hub.sessions.ensure(hub, cluster).await?;
         }
         for work in hub.works.informer().list_in(&space) {
             if !work.is_deleting() {
@@ -116,7 +113,7 @@ impl Clusters {
         if cluster.spec.sync_mode == ClusterSyncMode::Pull {
             enrolment::revoke(hub, name).await?;
         }
-        self.sessions.stop(name).await;
+        hub.sessions.stop(name).await;
         let left: Vec<_> = object.finalizers().filter(|one| *one != finalizer::CLUSTER_CONTROLLER).collect();
         let patch = json!({"metadata": {"finalizers": left, "resourceVersion": object.resource_version()}});
         match hub.patch(&hub.cluster_objects, &object.key(), patch, Subresource::None).await {
@@ -178,12 +175,12 @@ fn is_leaving(hub: &Hub, name: &str) -> bool {
     hub.cluster(name).is_some_and(|cluster| cluster.metadata.deletion_timestamp.is_some())
 }
 
-/// Makes the namespaces that the system itself needs.
+/// Makes the namespaces that the system itself needs, and lets agents enrol.
 pub(crate) async fn prepare(hub: &Hub) -> Result<()> {
     for name in [NAMESPACE_CLUSTER, NAMESPACE_SYSTEM] {
         enrolment::ensure_namespace(hub, name).await?;
     }
-    Ok(())
+    enrolment::allow(hub).await
 }
 
 /// Watches the Leases of pull clusters: one that is silent for too long is Unknown.

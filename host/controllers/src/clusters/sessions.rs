@@ -106,6 +106,13 @@ impl Sessions {
         Ok(())
     }
 
+    /// Has every session look at all its Works anew.
+    pub(crate) async fn look_again(&self) {
+        for held in self.0.lock().await.values() {
+            held.session.requeue_all();
+        }
+    }
+
     /// Ends the session of a cluster, if there is one.
     pub(crate) async fn stop(&self, name: &str) {
         let held = self.0.lock().await.remove(name);

@@ -232,3 +232,6 @@ pub(crate) fn is_reserved_kind(group: &str, kind: &str) -> bool {
     ];
     RESERVED.contains(&group) || kind == "Event"
 }
+
+#[cfg(test)]
+mod tests;

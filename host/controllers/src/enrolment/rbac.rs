@@ -14,7 +14,7 @@ use outrigger_api::names::{NAMESPACE_CLUSTER, execution_space};
 use outrigger_object::{Object, Resource};
 use serde_json::{Value, json};
 
-use super::approve::AGENT_PREFIX;
+use super::approve::{AGENT_PREFIX, AGENTS, BOOTSTRAPPERS};
 use crate::kinds;
 
 /// Annotation of an agent's role that says which key its certificate is for: SHA-256 in hexadecimal.
@@ -47,6 +47,28 @@ pub(super) fn objects(cluster: &str, key: &str) -> Vec<(Resource, Object)> {
         rules("ClusterRole", cluster, None, &own),
         binding("ClusterRoleBinding", cluster, None),
     ]
+}
+
+/// Name of what everybody may do who enrols, or renews.
+const ENROLLING: &str = "system:karmada:agent-enrolment";
+
+/// The objects that let bootstrap tokens and agents ask for certificates.
+pub(super) fn enrolling() -> Vec<(Resource, Object)> {
+    let labels = json!({label::SYSTEM: label::SYSTEM_TRUE});
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": ENROLLING, "labels": labels},
+        "rules": [{"apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests"],
+            "verbs": ["create", "get", "list", "watch"]}],
+    });
+    let group = |name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name});
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": ENROLLING, "labels": labels},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ENROLLING},
+        "subjects": [group(BOOTSTRAPPERS), group(AGENTS)],
+    });
+    vec![finished("ClusterRole", role), finished("ClusterRoleBinding", binding)]
 }
 
 fn base(kind: &str, cluster: &str, namespace: Option<&str>) -> Value {

@@ -48,8 +48,11 @@ impl Claim {
     }
 }
 
+/// Names and values of labels or annotations.
+type Marks<'a> = Vec<(&'static str, &'a str)>;
+
 /// Labels and annotations that a policy's claim consists of.
-pub(crate) fn marks(policy: &Policy) -> (Vec<(&'static str, &str)>, Vec<(&'static str, &str)>) {
+fn marks(policy: &Policy) -> (Marks<'_>, Marks<'_>) {
     if policy.is_cluster() {
         (
             vec![(label::CLUSTER_PROPAGATION_POLICY_PERMANENT_ID, policy.id.as_str())],

@@ -141,3 +141,6 @@ pub(super) fn template_patch(template: &Object, aggregated: &Object) -> Option<V
     let patch = if old.is_object() { merge::diff(old, new)? } else { new.clone() };
     Some(json!({"metadata": {"resourceVersion": template.resource_version()}, "status": patch}))
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use outrigger_runtime::{
     Change, DeleteParams, ErrorKind, Lookup, Outcome, Reconciler, Result, Subresource, conditions,
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::binding::{self, Binding, works_finalizer};
 use crate::detector::same_content;
@@ -112,7 +113,9 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
                 }
                 Ok(manifest) => {
                     let existing = hub.works.get(&key);
-                    steps.push((key.clone(), plan::step(binding, &key, name, manifest, existing.as_deref())));
+                    let id = Uuid::new_v4().to_string();
+                    let step = plan::step(binding, &key, name, manifest, existing.as_deref(), &id);
+                    steps.push((key, step));
                 }
             }
         }

@@ -9,7 +9,6 @@ use outrigger_api::work::BindingSuspension;
 use outrigger_object::{Object, ObjectKey, ObjectRef};
 use serde::Serialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::manifest::{Manifest, back_references};
 use crate::binding::{Binding, id_label};
@@ -62,7 +61,7 @@ fn is_suspended(suspension: Option<&BindingSuspension>, cluster: &str) -> bool {
         || policy.dispatching_on_clusters.as_ref().is_some_and(|on| on.cluster_names.iter().any(|name| name == cluster))
 }
 
-/// Brings the Work of one cluster to hold a manifest. What others have put on it stays, but for the
+/// Brings the Work of one cluster to hold a manifest; `new_id` is the permanent id of one without. What others have put on it stays, but for the
 /// marks that are ours.
 pub(super) fn step(
     binding: &Binding,
@@ -70,6 +69,7 @@ pub(super) fn step(
     cluster: &str,
     manifest: Manifest,
     existing: Option<&Object>,
+    new_id: &str,
 ) -> Step {
     if existing.is_some_and(Object::is_deleting) {
         return Step::Wait;
@@ -85,7 +85,7 @@ pub(super) fn step(
     }
     work.set(&["metadata", "labels", id_label(binding.is_cluster())], binding.id());
     if work.label(label::WORK_PERMANENT_ID).is_none() {
-        work.set(&["metadata", "labels", label::WORK_PERMANENT_ID], Uuid::new_v4().to_string());
+        work.set(&["metadata", "labels", label::WORK_PERMANENT_ID], new_id);
     }
     for (name, value) in back_references(binding) {
         work.set(&["metadata", "annotations", name], value);

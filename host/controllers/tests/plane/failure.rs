@@ -130,9 +130,7 @@ async fn namespaces_and_kinds_that_come_later_are_followed() {
     let thing = json!({"apiVersion": "example.org/v1", "kind": "Thing", "metadata": {"name": "t", "namespace": "default"}, "spec": {"a": 1}});
     world.hub.create(&things, thing).await;
     let there = world.member("east").until_there("it arrives", &things, "default/t").await;
-    assert_eq!(there.labels().collect::<Vec<_>>(), []);
-    let names: Vec<_> = there.annotations().map(|(name, _)| name).collect();
-    assert_eq!(names, ["work.karmada.io/name", "work.karmada.io/namespace"], "nothing that controllers would hand on");
+    assert_eq!(there.labels().collect::<Vec<_>>(), [("karmada.io/managed", "true")], "claims stay on the hub");
 
     world.hub.delete(&namespaces(), "shop").await;
     world.member("east").until_gone("the namespace goes too", &namespaces(), "shop").await;

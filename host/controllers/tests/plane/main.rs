@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod economy;
+mod enrolment;
 mod failure;
 mod propagation;
 mod world;

@@ -200,6 +200,7 @@ pub struct World {
     pub hub: Server,
     pub members: BTreeMap<String, Server>,
     pub engine: Arc<Engine>,
+    options: Options,
     controllers: Option<Controllers>,
     cancel: CancellationToken,
 }
@@ -207,6 +208,11 @@ pub struct World {
 impl World {
     /// A hub with these push clusters, joined and ready, and the controllers at work.
     pub async fn start(members: &[&str]) -> Self {
+        Self::start_with(members, |_| {}).await
+    }
+
+    /// The same with other options.
+    pub async fn start_with(members: &[&str], change: impl FnOnce(&mut Options)) -> Self {
         let hub = Server::start("hub").await;
         let crds: Vec<_> = outrigger_api::crds::all()
             .iter()
@@ -217,8 +223,11 @@ impl World {
         for name in members {
             servers.insert((*name).to_owned(), Server::start(name).await);
         }
+        let mut options = Options { connect: Arc::new(ByName(servers.clone())), ..Options::default() };
+        change(&mut options);
         let mut world = Self {
             hub,
+            options,
             members: servers,
             engine: Arc::new(Engine::standard()),
             controllers: None,
@@ -265,7 +274,7 @@ impl World {
     /// Starts the controllers.
     pub fn run(&mut self) {
         let client = Client::new(self.hub.logged("controllers"), "hub");
-        let options = Options { connect: Arc::new(ByName(self.members.clone())), ..Options::default() };
+        let options = self.options.clone();
         self.controllers = Some(Controllers::start(client, self.engine.clone(), options, &self.cancel));
     }
 
