@@ -1,7 +1,7 @@
 //! The state machine of list and watch, pure: what to ask next, and what an answer comes to.
 //!
 //! ```text
-//!            not served                 next page
+//!         not served, failed            next page
 //!  Streaming ───────────▶ Paging ◀────────────────┐
 //!      │                    │ └───────────────────┘
 //!      │ closing bookmark   │ last page
@@ -128,11 +128,16 @@ impl State {
                 }
             },
             // It ended before the closing bookmark: a server that does not know streaming lists.
-            (Self::Streaming { .. }, Input::Ended) | (Self::Streaming { .. }, Input::Failed(ErrorKind::Invalid)) => {
+            (Self::Streaming { .. }, Input::Ended) => {
                 *streaming = false;
                 (Self::start(false), Effect::Ask)
             }
-            (Self::Streaming { .. }, Input::Failed(_)) => (Self::start(*streaming), Effect::Pause),
+            // Whatever the reason, pages may work: a server refuses it as invalid, one over an old etcd
+            // fails inside. If the server is away, the page fails as well, and that makes the pause.
+            (Self::Streaming { .. }, Input::Failed(kind)) => {
+                *streaming = kind != ErrorKind::Invalid;
+                (Self::start(false), Effect::Ask)
+            }
 
             (Self::Paging { mut gathered, .. }, Input::Page(list)) => {
                 gathered.extend(list.items.into_iter().map(|object| (object.key(), object)));
@@ -260,9 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_stream_replaces_nothing_and_starts_over() {
-        let added = Input::Event(WatchEvent::Added(object("a", "1")));
-        check(true, vec![added, Input::Failed(ErrorKind::Transient)], &["continue", "pause", "Stream"]);
+    fn a_broken_stream_replaces_nothing_and_pages_are_read_this_once() {
+        let added = || Input::Event(WatchEvent::Added(object("a", "1")));
+        check(true, vec![added(), Input::Failed(ErrorKind::Transient)], &["continue", "ask", "Page(None)"]);
+        let page = page(&["b"], "5", None);
+        let broken = vec![added(), Input::Failed(ErrorKind::Transient), page, Input::Failed(ErrorKind::Expired)];
+        check(true, broken, &["continue", "ask", "replace b", "ask", "Stream"]);
     }
 
     #[test]

@@ -219,7 +219,9 @@ async fn informers_are_shared_and_stop_with_their_last_user() {
     let (first, second) = (set.get(&selection), set.get(&selection));
     assert!(soon("sync", first.wait_synced()).await && second.synced(), "one informer");
     let (sender, mut told) = mpsc::unbounded_channel();
-    first.on_change(move |_| drop(sender.send(())));
+    first.on_change(move |_| {
+        let _ = sender.send(());
+    });
     drop(first);
     while told.recv().await.is_some() {}
     assert_eq!(set.selections(), [selection]);

@@ -11,7 +11,6 @@ use kube::client::Body;
 use outrigger_apiserver::{ApiServer, User};
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tower::ServiceExt;
 
 /// While it is down, requests fail and streams break off.
 #[derive(Clone)]
@@ -50,16 +49,21 @@ impl Network {
 
     /// A client to `server` as `user`, over this network.
     pub fn client_as(&self, server: &ApiServer, user: User) -> kube::Client {
-        let (service, network) = (server.service_as(user), self.clone());
+        self.over(kube::Client::new(server.service_as(user), "default"))
+    }
+
+    /// A client like `inner`, over this network.
+    pub fn over(&self, inner: kube::Client) -> kube::Client {
+        let network = self.clone();
         let through = tower::service_fn(move |request: Request<Body>| {
-            let (service, network) = (service.clone(), network.clone());
+            let (inner, network) = (inner.clone(), network.clone());
             async move {
                 let line = format!("{} {}", request.method(), request.uri());
                 if !*network.up.borrow() {
                     return Err(io::Error::other("the network is down"));
                 }
                 network.requests.lock().push(line);
-                let response = service.oneshot(request).await.unwrap_or_else(|never| match never {});
+                let response = inner.send(request).await.map_err(io::Error::other)?;
                 let mut up = network.up.subscribe();
                 let down = async move {
                     let _ = up.wait_for(|up| !*up).await;
