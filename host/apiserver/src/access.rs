@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a decision looks at an index in memory; no request lists roles, bindings or Secrets.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -13,6 +14,7 @@ use outrigger_store::{Event, Range, Watch};
 use tokio::task::JoinSet;
 
 use crate::error::{Error, Result as StartResult};
+use crate::objects::{Change, Writer};
 use crate::registry::Resource;
 use crate::server::Inner;
 use crate::status::{Result, Status, StatusDetails};
@@ -65,13 +67,13 @@ impl Access {
     pub(crate) fn follow(&self, server: &Arc<Inner>, tasks: &mut JoinSet<()>) -> StartResult<()> {
         for (group, plural) in FOLLOWED {
             let Some(resource) = server.registry.snapshot().stored(group, plural).cloned() else { continue };
-            let watch = load(server, &resource).map_err(Error::Store)?;
+            let followed = Followed::load(server, resource, HashMap::new()).map_err(Error::Store)?;
             let server = server.clone();
             tasks.spawn(async move {
                 let cancel = server.cancel.clone();
                 tokio::select! {
                     () = cancel.cancelled() => {}
-                    () = keep(&server, &resource, watch) => {}
+                    () = followed.keep(&server) => {}
                 }
             });
         }
@@ -93,39 +95,102 @@ impl Access {
             self.authenticator.bootstrap_tokens().remove(&reference.key.namespace, &reference.key.name);
         }
     }
-
-    fn take(&self, resource: &Resource, event: &Event) {
-        let value = event.value.as_ref().or(event.previous.as_ref().map(|entry| &entry.value));
-        let Some(value) = value else { return };
-        match storage::decode_at(resource, &event.key, value, event.revision, event.revision) {
-            Ok(object) if event.value.is_some() => self.apply(resource, &object),
-            Ok(object) => self.remove(resource, &object.reference()),
-            Err(error) => tracing::error!(key = %event.key, %error, "cannot be used for decisions"),
-        }
-    }
 }
 
-fn load(server: &Inner, resource: &Resource) -> outrigger_store::Result<Box<dyn Watch>> {
-    let page = server.store.range(&Range { prefix: resource.prefix(), ..Range::default() })?;
-    for entry in &page.entries {
-        match storage::decode(resource, entry) {
-            Ok(object) => server.access.apply(resource, &object),
-            Err(error) => tracing::error!(key = %entry.key, %error, "cannot be used for decisions"),
-        }
-    }
-    server.store.watch(&resource.prefix(), page.revision)
+/// One collection, and what of it is known.
+struct Followed {
+    resource: Arc<Resource>,
+    watch: Box<dyn Watch>,
+    known: HashMap<Arc<str>, ObjectRef>,
 }
 
-async fn keep(server: &Inner, resource: &Resource, mut watch: Box<dyn Watch>) {
-    loop {
-        match watch.next().await {
-            Ok(events) => events.iter().for_each(|event| server.access.take(resource, event)),
-            // Too far behind: read it all again. What was deleted meanwhile is found by comparing.
-            Err(error) if error.kind() == outrigger_store::ErrorKind::Expired => match load(server, resource) {
-                Ok(again) => watch = again,
+impl Followed {
+    /// Reads a collection and begins to follow it. What was known before and is not there any more is
+    /// forgotten, so that nothing stale grants anything.
+    fn load(
+        server: &Inner,
+        resource: Arc<Resource>,
+        before: HashMap<Arc<str>, ObjectRef>,
+    ) -> outrigger_store::Result<Self> {
+        let page = server.store.range(&Range { prefix: resource.prefix(), ..Range::default() })?;
+        let watch = server.store.watch(&resource.prefix(), page.revision)?;
+        let mut known = HashMap::new();
+        for entry in &page.entries {
+            match storage::decode(&resource, entry) {
+                Ok(object) => {
+                    server.access.apply(&resource, &object);
+                    known.insert(entry.key.clone(), object.reference());
+                }
+                Err(error) => tracing::error!(key = %entry.key, %error, "cannot be used for decisions"),
+            }
+        }
+        for reference in before.iter().filter(|(key, _)| !known.contains_key(*key)).map(|(_, reference)| reference) {
+            server.access.remove(&resource, reference);
+        }
+        Ok(Self { resource, watch, known })
+    }
+
+    fn take(&mut self, server: &Inner, event: &Event) {
+        let forgotten = match &event.value {
+            Some(value) => {
+                match storage::decode_at(&self.resource, &event.key, value, event.revision, event.revision) {
+                    Ok(object) => {
+                        server.access.apply(&self.resource, &object);
+                        self.known.insert(event.key.clone(), object.reference());
+                        None
+                    }
+                    Err(error) => {
+                        tracing::error!(key = %event.key, %error, "cannot be used for decisions");
+                        self.known.remove(&event.key)
+                    }
+                }
+            }
+            None => self.known.remove(&event.key),
+        };
+        if let Some(reference) = forgotten {
+            server.access.remove(&self.resource, &reference);
+        }
+    }
+
+    async fn keep(mut self, server: &Inner) {
+        let aggregates = self.resource.is(rbac::GROUP, "clusterroles");
+        loop {
+            match self.watch.next().await {
+                Ok(events) => {
+                    events.iter().for_each(|event| self.take(server, event));
+                    if aggregates {
+                        write_aggregates(server).await;
+                    }
+                }
+                // Too far behind: read it all again.
+                Err(error) if error.kind() == outrigger_store::ErrorKind::Expired => {
+                    match Self::load(server, self.resource.clone(), self.known) {
+                        Ok(again) => self = again,
+                        Err(_) => return,
+                    }
+                }
                 Err(_) => return,
-            },
-            Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Writes into aggregating ClusterRoles the rules that they aggregate, for those who read them there.
+pub(crate) async fn write_aggregates(server: &Inner) {
+    let snapshot = server.registry.snapshot();
+    let Some(resource) = snapshot.stored(rbac::GROUP, "clusterroles") else { return };
+    for (name, rules) in server.access.rbac.outdated_aggregates() {
+        let rules = serde_json::to_value(&rules).unwrap_or_default();
+        let written = server
+            .modify(resource, "", &name, Writer::server(), &mut |old| {
+                let mut role = old.clone();
+                role.remove(&["metadata", "resourceVersion"]);
+                role.set(&["rules"], rules.clone());
+                Ok(Change::to(role))
+            })
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(role = %name, %error, "aggregated rules could not be written");
         }
     }
 }

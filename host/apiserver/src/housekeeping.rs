@@ -8,6 +8,7 @@
 //! that is not served, mean that an owner may be there.
 
 mod definitions;
+mod events;
 mod garbage;
 mod namespaces;
 mod signer;
@@ -31,6 +32,7 @@ pub(crate) fn spawn(server: &Arc<Inner>, tasks: &mut JoinSet<()>) -> Result<()> 
     tasks.spawn(garbage::run(server.clone()));
     tasks.spawn(namespaces::run(server.clone()));
     tasks.spawn(definitions::run(server.clone()));
+    tasks.spawn(events::run(server.clone()));
     if server.options.signer.is_some() {
         tasks.spawn(signer::run(server.clone()));
     }

@@ -158,7 +158,7 @@ impl Inner {
             false => object.remove(&["metadata", "managedFields"]).and(None),
         };
         meta::prepare_create(resource, &mut object, namespace, &now)?;
-        self.check_namespace(resource, namespace, &object.name().to_owned())?;
+        self.check_namespace(resource, namespace, object.name())?;
         if let Some(definition) = self.registry.snapshot().definitions.get(&resource.qualified())
             && resource.custom.is_some()
             && definition.terminating
@@ -321,16 +321,18 @@ impl Inner {
         loop {
             let entry = self.entry(resource, namespace, name)?;
             let mut object = storage::decode(resource, &entry)?;
-            let precondition = |what: &str, wanted: &Option<String>, found: &str| match wanted {
+            let precondition = |what: &str, wanted: &Option<String>, found: &str, how: &str| match wanted {
                 Some(wanted) if wanted != found => Err(Status::conflict(
                     resource,
                     name,
-                    &format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"),
+                    &format!(
+                        "the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). The object might have been {how}"
+                    ),
                 )),
                 _ => Ok(()),
             };
-            precondition("UID", &removal.uid, object.uid())?;
-            precondition("ResourceVersion", &removal.resource_version, object.resource_version())?;
+            precondition("UID", &removal.uid, object.uid(), "deleted and then recreated")?;
+            precondition("ResourceVersion", &removal.resource_version, object.resource_version(), "modified")?;
             let was_deleting = object.is_deleting();
             let before = object.clone();
             if let Some(propagation) = removal.propagation {
@@ -457,6 +459,9 @@ fn through(resource: &Resource, subresource: &str, mut object: Object, old: &Obj
     };
     let mut kept = old.clone();
     move_value(&object, &mut kept, path);
+    if subresource == "status" && resource.is("certificates.k8s.io", "certificatesigningrequests") {
+        keep_approval(&mut kept, old);
+    }
     move_value(&object, &mut kept, &["metadata", "managedFields"]);
     if subresource == "finalize" {
         move_value(&object, &mut kept, &["metadata", "finalizers"]);
@@ -465,6 +470,22 @@ fn through(resource: &Resource, subresource: &str, mut object: Object, old: &Obj
         move_value(&object, &mut kept, &["status"]);
     }
     kept
+}
+
+/// Approval is given through its own subresource and nowhere else.
+fn keep_approval(request: &mut Object, old: &Object) {
+    let decides = |one: &&Value| matches!(one.get("type").and_then(Value::as_str), Some("Approved" | "Denied"));
+    let conditions = |of: &Object| -> Vec<Value> {
+        of.get(&["status", "conditions"]).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let (new, old) = (conditions(request), conditions(old));
+    let kept: Vec<Value> = old.iter().filter(decides).chain(new.iter().filter(|one| !decides(one))).cloned().collect();
+    match kept.is_empty() {
+        true => {
+            request.remove(&["status", "conditions"]);
+        }
+        false => request.set(&["status", "conditions"], kept),
+    }
 }
 
 fn move_value(from: &Object, to: &mut Object, path: &[&str]) {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
+use crate::access::{self, Access};
 use crate::error::{Error, Result};
 use crate::handlers::watch::Lines;
 use crate::metrics::Metrics;
@@ -58,6 +58,8 @@ pub struct Options {
     pub watch_timeout: Duration,
     /// How often a watch that asked for bookmarks gets one.
     pub bookmark_interval: Duration,
+    /// How long an Event stays after it was last written.
+    pub event_lifetime: Duration,
     /// Signs client certificates for approved requests; without it none are signed.
     pub signer: Option<Arc<CertificateAuthority>>,
     /// How long signed certificates last when the request does not say.
@@ -80,6 +82,7 @@ impl Default for Options {
             request_limit: 3 << 20,
             watch_timeout: Duration::from_secs(45 * 60),
             bookmark_interval: Duration::from_secs(60),
+            event_lifetime: Duration::from_secs(3600),
             signer: None,
             certificate_lifetime: Duration::from_secs(365 * 24 * 3600),
             admin_token: None,
@@ -144,6 +147,7 @@ impl ApiServer {
         bootstrap::run(&inner).await?;
         let mut tasks = JoinSet::new();
         inner.access.follow(&inner, &mut tasks)?;
+        access::write_aggregates(&inner).await;
         housekeeping::spawn(&inner, &mut tasks)?;
         *inner.tasks.lock() = tasks;
         Ok(Self { inner })

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,6 +24,9 @@ use crate::request::{self, Query, ResourceRequest, Route, Verb};
 use crate::server::Inner;
 use crate::status::{Result, Status};
 use crate::{User, discovery, openapi, reply};
+
+/// How long a request body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 enum Caller {
@@ -144,7 +148,11 @@ where
     let accepted = negotiate::accept(&parts.headers)?;
     let body = match request.verb {
         Verb::Get | Verb::List | Verb::Watch => Bytes::new(),
-        _ => body::read(body, server.options.request_limit).await?,
+        _ => {
+            let reading = body::read(body, server.options.request_limit);
+            let read = tokio::time::timeout(BODY_TIMEOUT, reading).await;
+            read.map_err(|_| Status::bad_request("the request body did not come in time"))??
+        }
     };
     let call = Call {
         server,

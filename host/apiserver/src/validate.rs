@@ -191,10 +191,8 @@ pub(crate) fn builtin(resource: &Resource, object: &Object, old: Option<&Object>
             pod_spec(object.get(&["spec", "template", "spec"]), "spec.template.spec", &mut errors);
         }
         ("batch", "jobs") => pod_spec(object.get(&["spec", "template", "spec"]), "spec.template.spec", &mut errors),
-        ("batch", "cronjobs") => {
-            if object.str(&["spec", "schedule"]).unwrap_or_default().is_empty() {
-                errors.push(required("spec.schedule", ""));
-            }
+        ("batch", "cronjobs") if object.str(&["spec", "schedule"]).unwrap_or_default().is_empty() => {
+            errors.push(required("spec.schedule", ""));
         }
         ("", "pods") => pod_spec(object.get(&["spec"]), "spec", &mut errors),
         ("", "services") => {

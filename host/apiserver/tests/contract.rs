@@ -330,7 +330,7 @@ async fn deletions_have_preconditions_and_can_be_tried() {
         assert!(
             status["message"]
                 .as_str()
-                .is_some_and(|text| text.contains("Precondition failed: UID in precondition: x, UID in object meta: ")),
+                .is_some_and(|text| text.contains("the UID in the precondition (x) does not match the UID in record (")),
             "{status}"
         );
         let (code, _) = send(&client, "DELETE", &path, &json!({"dryRun": ["All"]})).await;

@@ -26,7 +26,8 @@ fn things(group: &str) -> Value {
                     "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector"}},
                     "selectableFields": [{"jsonPath": ".spec.colour"}],
                     "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}, {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]},
-                {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}]}})
+                {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}},
+                    "selectableFields": [{"jsonPath": ".spec.colour"}]}]}})
 }
 
 fn group(namespace: &str) -> String {

@@ -194,6 +194,42 @@ async fn approved_requests_are_signed() {
 }
 
 #[tokio::test]
+async fn events_do_not_stay() {
+    let lifetime = std::time::Duration::from_millis(200);
+    let server = server_with(Options { event_lifetime: lifetime, ..Options::default() }).await;
+    let client = admin(&server);
+    let event =
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "involvedObject": {"kind": "Pod"}});
+    let path = "/api/v1/namespaces/default/events";
+    assert_eq!(send(&client, "POST", path, &event).await.0, 201);
+    gone(&client, &format!("{path}/e")).await;
+}
+
+#[tokio::test]
+async fn nobody_becomes_master_or_approves_through_status() {
+    let server = server_with(Options { signer: Some(authority()), ..Options::default() }).await;
+    let client = admin(&server);
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let body = |name: &str, group: &str| {
+        use base64::Engine;
+        let (pem, _) = pki::create_csr("x", &[group]).expect("a request");
+        json!({"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
+            "spec": {"request": base64::engine::general_purpose::STANDARD.encode(&pem),
+                "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}})
+    };
+    let (code, status) = send(&client, "POST", path, &body("master", "system:masters")).await;
+    assert_eq!((code, status["reason"].as_str()), (403, Some("Forbidden")), "{status}");
+    assert_eq!(send(&client, "POST", path, &body("agent", "agents")).await.0, 201);
+    let approve =
+        json!({"status": {"conditions": [{"type": "Approved", "status": "True", "reason": "Me", "message": ""}]}});
+    let (code, answer) = patch(&client, &format!("{path}/agent/status"), "merge-patch+json", &approve).await;
+    assert_eq!((code, answer.pointer("/status/conditions")), (200, None), "{answer}");
+    let mut broken = body("broken", "agents");
+    broken["spec"]["request"] = "bm90IFBFTQ==".into();
+    assert_eq!(send(&client, "POST", path, &broken).await.0, 422);
+}
+
+#[tokio::test]
 async fn a_restart_writes_nothing() {
     let store: Arc<dyn Store> = Arc::new(outrigger_store::MemoryStore::default());
     let start =

@@ -101,7 +101,8 @@ async fn selectors_select() {
         let (code, status) = get(&client, &format!("{path}?fieldSelector=data.x%3D1")).await;
         assert_eq!((code, status["reason"].as_str()), (400, Some("BadRequest")));
         assert!(
-            status["message"].as_str().is_some_and(|text| text.contains("field label not supported: data.x")),
+            status["message"].as_str().is_some_and(|text| text
+                .contains("\"data.x\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")),
             "{status}"
         );
         let (code, _) = get(&client, &format!("{path}?labelSelector=a%3D%3D%3Db")).await;
@@ -158,7 +159,12 @@ async fn a_watch_begins_with_what_is_there() {
         assert_eq!(seen, ["ADDED a", "ADDED b"]);
         let query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=set";
         let mut streamed = Lines::open(&client, &format!("{path}?{query}")).await;
-        assert_eq!(streamed.next_short().await, "ADDED a");
+        let first = streamed.next_short().await;
+        if first == "ERROR" && std::env::var("OUTRIGGER_TEST_KUBECONFIG").is_ok() {
+            println!("skipped, the other server's etcd is too old for streaming lists");
+            return;
+        }
+        assert_eq!(first, "ADDED a");
         assert_eq!(streamed.next_short().await, "ADDED b");
         let end = streamed.next().await.expect("a bookmark");
         assert_eq!((&end["type"], &end["object"]["kind"]), (&json!("BOOKMARK"), &json!("ConfigMap")));

@@ -1,6 +1,9 @@
 //! Makes an object.
 
 use http::{Response, StatusCode};
+use outrigger_auth::User;
+use outrigger_object::Object;
+use outrigger_schema::structural::Cause;
 
 use super::Call;
 use crate::body::Body;
@@ -18,6 +21,7 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
     let mut object = call.object()?;
     if call.resource.is("certificates.k8s.io", "certificatesigningrequests") {
         requester(call, &mut object);
+        check_request(call, &object)?;
     }
     meta::place(&call.resource, &mut object, &call.request.namespace)?;
     call.server.check_escalation(&call.resource, &call.user, &object, None)?;
@@ -27,8 +31,36 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
     call.answer(StatusCode::CREATED, created)
 }
 
+/// Refuses requests that cannot be read, and those for client certificates of `system:masters`, which
+/// nobody could take away again.
+fn check_request(call: &Call, object: &Object) -> Result<()> {
+    use base64::Engine;
+    let invalid = |why: String| {
+        Status::invalid_field(
+            &call.resource,
+            object.name(),
+            Cause::Invalid,
+            "spec.request",
+            format!("Invalid value: {why}"),
+        )
+    };
+    let encoded = object.str(&["spec", "request"]).unwrap_or_default();
+    if encoded.is_empty() {
+        return Ok(());
+    }
+    let pem = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| invalid(error.to_string()))?;
+    let pem = String::from_utf8(pem).map_err(|error| invalid(error.to_string()))?;
+    let subject = outrigger_auth::pki::csr_subject(&pem).map_err(|error| invalid(error.to_string()))?;
+    let signer = object.str(&["spec", "signerName"]).unwrap_or_default();
+    if signer == "kubernetes.io/kube-apiserver-client" && subject.organizations.iter().any(|one| one == User::MASTERS) {
+        let why = format!("use of {signer} signer with {} group is not allowed", User::MASTERS);
+        return Err(Status::forbidden(&call.resource, object.name(), &why));
+    }
+    Ok(())
+}
+
 /// A request for a certificate says who made it; nobody else may say so.
-fn requester(call: &Call, object: &mut outrigger_object::Object) {
+fn requester(call: &Call, object: &mut Object) {
     object.set(&["spec", "username"], call.user.name.clone());
     for field in ["uid", "groups", "extra"] {
         object.remove(&["spec", field]);

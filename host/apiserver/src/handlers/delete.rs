@@ -77,6 +77,10 @@ pub(crate) async fn one(call: &mut Call) -> Result<Response<Body>> {
 }
 
 pub(crate) async fn many(call: &mut Call) -> Result<Response<Body>> {
+    // All of a kind in all namespaces at once is not asked for by mistake only because it cannot be.
+    if call.resource.namespaced && call.request.namespace.is_empty() {
+        return Err(Status::method_not_allowed_here());
+    }
     let removal = removal(call)?;
     let selection = Selection::read(&call.resource, &call.query, "")?;
     let page = call.server.store.range(&outrigger_store::Range {

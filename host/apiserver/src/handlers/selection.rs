@@ -82,12 +82,13 @@ impl Selection {
             let path = requirement.path.as_str();
             let common = path == "metadata.name" || (path == "metadata.namespace");
             if !common && !known.contains(&path) {
-                return Err(Status::bad_request(format!(
-                    "Unable to find {:?} that match label selector {:?}, field selector {:?}: field label not supported: {path}",
-                    format!("{}, Resource={}", resource.api_version(), resource.plural),
-                    query.label_selector,
-                    query.field_selector,
-                )));
+                let message = match known.is_empty() {
+                    true => format!(
+                        "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    ),
+                    false => format!("field label not supported: {path}"),
+                };
+                return Err(Status::bad_request(message));
             }
         }
         if !name.is_empty() {

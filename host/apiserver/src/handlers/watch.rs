@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-type LineKey = (u64, Kind, usize, Shape);
+type LineKey = (u64, Kind, u64, Shape);
 
 /// Lines that were encoded lately, for other watchers of the same events.
 #[derive(Debug, Default)]
@@ -161,12 +161,7 @@ pub(crate) fn run(call: &Call) -> Result<Response<Body>> {
         false if asked == 0 => (store.revision(), None),
         false => (asked, None),
     };
-    let opened = match (store.watch(&prefix, after), after) {
-        // A store without a single write yet has no revision to begin after.
-        (opened, 0) => opened,
-        (opened, _) => opened,
-    };
-    let watch = match opened {
+    let watch = match store.watch(&prefix, after) {
         Ok(watch) => watch,
         Err(error) => return Ok(broken(&watch_failure(error))),
     };
@@ -397,7 +392,7 @@ impl Watching {
     fn try_line(&mut self, event: &Event) -> Result<Option<Bytes>> {
         let Some(kind) = self.kind(event)? else { return Ok(None) };
         let shares = self.accepted.shape != Shape::Table;
-        let key = (event.revision, kind, Arc::as_ptr(&self.resource) as usize, self.accepted.shape);
+        let key = (event.revision, kind, self.resource.id, self.accepted.shape);
         if shares && let Some(line) = self.server.lines.get(&key) {
             return Ok(Some(line));
         }

@@ -14,6 +14,7 @@
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use super::resource::next_id;
 use super::{Group, Resource, Subresource};
 
 static TABLE: &str = include_str!("builtin.table");
@@ -79,6 +80,7 @@ fn parse_resource(group: &str, version: &str, line: &str) -> Option<Resource> {
         categories: words(categories, ','),
         subresources: words(subresources, ';').iter().map(|text| parse_subresource(text)).collect(),
         custom: None,
+        id: next_id(),
         shape: OnceLock::new(),
     })
 }

@@ -11,6 +11,7 @@ use outrigger_schema::Schema;
 use outrigger_schema::structural::{Cause, FieldError, Structural};
 use serde_json::{Value, json};
 
+use super::resource::next_id;
 use super::{Resource, Snapshot, Subresource, builtin};
 
 /// A column of a Table.
@@ -234,6 +235,7 @@ fn read_version(spec: &Value, version: &Value, schema: Value, since: u64) -> Opt
             since,
             deprecation,
         })),
+        id: next_id(),
         shape: OnceLock::new(),
         group,
         version: version_name,

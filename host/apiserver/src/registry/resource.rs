@@ -1,5 +1,6 @@
 //! [`Resource`]: one kind in one version, and how it behaves.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use outrigger_schema::Schema;
@@ -45,7 +46,15 @@ pub struct Resource {
     pub subresources: Vec<Subresource>,
     /// What its definition says, for custom resources.
     pub custom: Option<Arc<DefinitionVersion>>,
+    /// Tells resources apart for as long as the process lives.
+    pub(crate) id: u64,
     pub(crate) shape: OnceLock<Schema>,
+}
+
+/// The next [`Resource::id`].
+pub(crate) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Resource {
