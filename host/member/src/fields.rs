@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use outrigger_object::Object;
+use outrigger_object::{Object, Quantity};
 use serde_json::{Map, Value};
 
 /// The field manager of everything that is applied to members.
@@ -52,7 +52,7 @@ pub fn differs(desired: &Object, observed: &Object) -> bool {
     }
     let mut lost = Vec::new();
     uncovered(&desired.0, &ours, true, &mut Vec::new(), &mut lost);
-    !lost.is_empty() || !same_map(&desired.0, &observed.0, &ours)
+    !lost.is_empty() || !same_map(&desired.0, &observed.0, &ours, "")
 }
 
 /// The part of an object that `fields` names.
@@ -173,14 +173,19 @@ fn owns(fields: &Map<String, Value>, path: &[String]) -> bool {
     }
 }
 
-fn same_map(desired: &Map<String, Value>, observed: &Map<String, Value>, fields: &Map<String, Value>) -> bool {
+fn same_map(
+    desired: &Map<String, Value>,
+    observed: &Map<String, Value>,
+    fields: &Map<String, Value>,
+    parent: &str,
+) -> bool {
     fields.iter().all(|(key, sub)| {
         let Some(name) = key.strip_prefix("f:") else { return true };
         let sub = sub.as_object();
         match (desired.get(name), observed.get(name)) {
             (Some(want), Some(have)) => match sub.filter(|sub| !sub.is_empty()) {
-                Some(sub) => same(want, have, sub),
-                None => want == have,
+                Some(sub) => same(want, have, sub, name),
+                None => want == have || same_quantity(want, have, parent),
             },
             // We own what we no longer assert: an apply lets go of it.
             (None, Some(_)) => false,
@@ -190,9 +195,20 @@ fn same_map(desired: &Map<String, Value>, observed: &Map<String, Value>, fields:
     })
 }
 
-fn same(want: &Value, have: &Value, fields: &Map<String, Value>) -> bool {
+/// Kubernetes spells quantities its own way: `1000m` comes back as `1`.
+fn same_quantity(want: &Value, have: &Value, parent: &str) -> bool {
+    if !matches!(parent, "requests" | "limits" | "overhead" | "capacity" | "hard") {
+        return false;
+    }
+    match (Quantity::from_value(want), Quantity::from_value(have)) {
+        (Ok(want), Ok(have)) => want == have,
+        _ => false,
+    }
+}
+
+fn same(want: &Value, have: &Value, fields: &Map<String, Value>, name: &str) -> bool {
     match (want, have) {
-        (Value::Object(want), Value::Object(have)) => same_map(want, have, fields),
+        (Value::Object(want), Value::Object(have)) => same_map(want, have, fields, name),
         (Value::Array(want), Value::Array(have)) => same_items(want, have, fields),
         _ => want == have,
     }
@@ -207,7 +223,7 @@ fn same_items(want: &[Value], have: &[Value], fields: &Map<String, Value>) -> bo
         match (one(want), one(have)) {
             (Some(want), Some(have)) => {
                 let sub = sub.as_object().filter(|sub| !sub.is_empty());
-                if !sub.map_or_else(|| want == have || key.starts_with("v:"), |sub| same(&want, &have, sub)) {
+                if !sub.map_or_else(|| want == have || key.starts_with("v:"), |sub| same(&want, &have, sub, "")) {
                     return false;
                 }
             }
@@ -330,6 +346,17 @@ mod tests {
                 .remove("f:replicas");
         });
         check(true, "never applied", |_, observed| observed.set(&["metadata", "managedFields"], json!([])));
+        check(false, "a quantity is spelt otherwise", |desired, observed| {
+            let ours = json!({"f:requests": {"f:cpu": {}}});
+            observed.0["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:resources"] = ours;
+            observed.set(&["spec", "resources", "requests", "cpu"], "1");
+            desired.set(&["spec", "resources", "requests", "cpu"], "1000m");
+        });
+        check(true, "a number that is no quantity is spelt otherwise", |desired, observed| {
+            observed.0["metadata"]["managedFields"][0]["fieldsV1"]["f:data"] = json!({"f:cpu": {}});
+            observed.set(&["data", "cpu"], "1");
+            desired.set(&["data", "cpu"], "1000m");
+        });
         check(true, "a finalizer of ours went", |_, observed| observed.set(&["metadata", "finalizers"], json!([])));
         check(false, "another's finalizer came", |_, observed| {
             observed.set(&["metadata", "finalizers"], json!(["x/y", "a/b"]));
