@@ -50,6 +50,9 @@ impl Reconciler for Detector {
         if let Some(why) = plan::is_left_alone(&template, &hub.options.skipped_namespaces) {
             return Ok(Outcome::Skipped(why));
         }
+        if hub.policies.read().selects_another_version(&template) {
+            return Ok(Outcome::Skipped("its policy selects another version of its kind"));
+        }
         let binding = hub.binding_object(&binding_key);
         if binding.as_deref().is_some_and(|binding| !binds(binding, key)) {
             return Err(clash(hub, &template, &binding_key));

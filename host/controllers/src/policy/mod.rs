@@ -112,6 +112,20 @@ impl Policies {
         }
     }
 
+    /// Whether the policy that holds a template selects its kind in another version than the one it is
+    /// seen in. An API server gives one object out in all versions of its kind; the template is the one
+    /// that is selected.
+    pub(crate) fn selects_another_version(&self, template: &Object) -> bool {
+        let Some(claim) = Claim::of(template) else { return false };
+        let Some(holder) = self.get(&claim.policy).filter(|policy| policy.is_live() && policy.id == claim.id) else {
+            return false;
+        };
+        let seen = template.gvk();
+        let same_kind = |gvk: &&Gvk| gvk.group == seen.group && gvk.kind == seen.kind;
+        let mut versions = holder.kinds().filter(same_kind).map(|gvk| &gvk.version).peekable();
+        versions.peek().is_some() && versions.all(|version| *version != seen.version)
+    }
+
     /// The policy that a claim names, if it is still there and still selects the template.
     fn holder(&self, claim: &Claim, template: &Object) -> Option<&Policy> {
         self.get(&claim.policy)

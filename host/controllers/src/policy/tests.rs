@@ -126,3 +126,20 @@ fn a_claim_replaces_the_other_kind_of_claim() {
     assert_eq!(release_patch(&template(None)), None);
     assert!(release_patch(&claimed).is_some());
 }
+
+#[test]
+fn one_object_in_two_versions_is_one_template() {
+    let check = |selectors: Value, expected: bool| {
+        let held = policy("shop/a", selectors, json!({}));
+        let mut all = Policies::default();
+        all.set(held.clone());
+        assert_eq!(all.selects_another_version(&template(Some(&held))), expected);
+        assert!(!all.selects_another_version(&template(None)), "it is nobody's yet");
+    };
+    check(json!([{"apiVersion": "apps/v2", "kind": "Deployment"}]), true);
+    check(
+        json!([{"apiVersion": "apps/v2", "kind": "Deployment"}, {"apiVersion": "apps/v1", "kind": "Deployment"}]),
+        false,
+    );
+    check(json!([{"apiVersion": "other/v2", "kind": "Deployment"}]), false);
+}

@@ -2,9 +2,14 @@
 
 use outrigger_api::policy::{OverridePolicy, PropagationPolicy};
 use outrigger_api::work::{ResourceBinding, Work};
+use std::sync::Arc;
+
+use outrigger_engine::Layer;
+use outrigger_interpreter::{Answer, ClusterFacts, Interpreter, LifeCycle, Operation, StatusItem, Support};
+use outrigger_object::{Gvk, Object};
 use serde_json::json;
 
-use crate::world::{World, configmap, configmaps, deployment, deployments, kind};
+use crate::world::{World, configmap, configmaps, deployment, deployments, kind, object, resource};
 
 const CONFIGMAPS: &[(&str, &str)] = &[("v1", "ConfigMap")];
 const DEPLOYMENTS: &[(&str, &str)] = &[("apps/v1", "Deployment")];
@@ -163,4 +168,100 @@ async fn overrides_differ_by_cluster() {
 
     world.hub.delete(&kind::<OverridePolicy>(), "default/west").await;
     world.member("west").until("without it, as it is", &configmaps(), "default/a", value("2")).await;
+}
+
+#[tokio::test]
+async fn cluster_scoped_objects_go_by_cluster_wide_policies() {
+    let world = World::start(&["east"]).await;
+    let policy = json!({
+        "apiVersion": "policy.karmada.io/v1alpha1", "kind": "ClusterPropagationPolicy", "metadata": {"name": "roles"},
+        "spec": {"resourceSelectors": [{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "name": "reader"}]},
+    });
+    world.hub.create(&kind::<outrigger_api::policy::ClusterPropagationPolicy>(), policy).await;
+    let roles = resource("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false, false);
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "reader"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    });
+    world.hub.create(&roles, role).await;
+    world.member("east").until_there("it arrives", &roles, "reader").await;
+    let bindings = kind::<outrigger_api::work::ClusterResourceBinding>();
+    world.hub.until_there("it has a binding", &bindings, "reader-clusterrole").await;
+    world.hub.delete(&roles, "reader").await;
+    world.member("east").until_gone("it is taken back", &roles, "reader").await;
+    world.hub.until_gone("its binding goes", &bindings, "reader-clusterrole").await;
+}
+
+/// Runs once, and adds up what the members count.
+struct Runs;
+
+impl Interpreter for Runs {
+    fn name(&self) -> &str {
+        "test/Run"
+    }
+
+    fn supports(&self) -> Vec<Support> {
+        let operations = [Operation::AggregateStatus, Operation::Localize].into_iter().collect();
+        vec![Support {
+            gvk: Gvk::new("example.org", "v1", "Run"),
+            operations,
+            life_cycle: Some(LifeCycle::RunOnce),
+            unmarked: true,
+        }]
+    }
+
+    fn aggregate_status(&self, mut template: Object, items: &[StatusItem]) -> Answer<Object> {
+        let count = |item: &StatusItem| item.status.as_ref().and_then(|status| status["count"].as_i64()).unwrap_or(0);
+        template.set(&["status", "count"], items.iter().map(count).sum::<i64>());
+        template.set(&["spec", "meddled"], true);
+        Answer::Value(template)
+    }
+
+    fn localize(&self, mut object: Object, cluster: &ClusterFacts) -> Answer<Object> {
+        object.set(&["spec", "prefix"], cluster.name.clone());
+        Answer::Value(object)
+    }
+}
+
+#[tokio::test]
+async fn a_kind_without_status_subresource_gets_its_status_and_nothing_else() {
+    let world = World::start(&["east", "west"]).await;
+    let crd = object(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "runs.example.org"},
+        "spec": {"group": "example.org", "scope": "Namespaced", "names": {"plural": "runs", "singular": "run", "kind": "Run"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]},
+    }));
+    for server in [&world.hub, world.member("east"), world.member("west")] {
+        outrigger_testkit::install_crds(server.client.kube(), std::slice::from_ref(&crd)).await.unwrap();
+    }
+    world.engine.install(Layer::Addon, vec![Arc::new(Runs)]);
+    let runs = resource("example.org", "v1", "Run", "runs", true, false);
+    world.policy("runs", &[("example.org/v1", "Run")], json!({})).await;
+    let run = json!({"apiVersion": "example.org/v1", "kind": "Run", "metadata": {"name": "r", "namespace": "default"}, "spec": {"a": 1}});
+    world.hub.create(&runs, run).await;
+    for (name, member) in &world.members {
+        let there = member.until_there("it arrives", &runs, "default/r").await;
+        assert_eq!(there.str(&["spec", "prefix"]), Some(name.as_str()), "as this cluster needs it");
+        assert_eq!(
+            (there.labels().count(), there.annotations().count()),
+            (0, 0),
+            "a kind that wants no marks bears none"
+        );
+        member.patch_status(&runs, "default/r", json!({"status": {"count": 2, "phase": "InProgress"}})).await;
+    }
+    let counted = |count: i64| {
+        move |object: Option<&Object>| object.is_some_and(|object| object.int(&["status", "count"]) == Some(count))
+    };
+    let template = world.hub.until("it is added up", &runs, "default/r", counted(4)).await.unwrap();
+    assert_eq!(template.get(&["spec"]), Some(&json!({"a": 1})), "an interpreter changes the status alone");
+
+    // A status that somebody takes away comes back, and the members' own is never touched.
+    world.hub.patch(&runs, "default/r", json!({"status": null})).await;
+    world.hub.until("it comes back", &runs, "default/r", counted(4)).await;
+    world.quiet().await;
+    for member in world.members.values() {
+        let there = member.get(&runs, "default/r").await.unwrap();
+        assert_eq!(there.get(&["status"]), Some(&json!({"count": 2, "phase": "InProgress"})));
+    }
 }
