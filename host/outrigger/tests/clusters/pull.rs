@@ -67,7 +67,7 @@ async fn a_token_is_good_for_a_certificate_and_nothing_else() {
     }
     let csrs = kind("certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", false);
     // Another's certificate, or more rights than an agent has, are not to be had either.
-    for (name, group) in [("system:karmada:agent:edge", "system:masters"), ("admin", "system:karmada:agents")] {
+    for (name, group) in [("system:karmada:agent:edge", "admins"), ("admin", "system:karmada:agents")] {
         let (request, _) = pki::create_csr(name, &[group]).unwrap();
         use base64::Engine as _;
         let body = json!({

@@ -83,7 +83,12 @@ async fn joined_twice_refused_and_let_go() {
     // The same again, and told less: nothing changes.
     said(&join("east", &east_file, &[]).await, 0, &["joined before"]);
     let again = hub.client.get(&clusters(), &key("", "east")).await.unwrap();
-    assert_eq!(again.get(&["spec"]), cluster.get(&["spec"]));
+    // Taints are the control plane's own, and come and go with the cluster's health.
+    let spec = |mut cluster: Object| {
+        cluster.remove(&["spec", "taints"]);
+        cluster.remove(&["spec"])
+    };
+    assert_eq!(spec(again), spec(cluster));
 
     // Refused, with nothing done.
     said(&join("east", &west_file, &[]).await, 1, &["belongs to another cluster", "nothing was changed"]);
