@@ -5,6 +5,9 @@
 //!
 //! **Invariant:** a field that is there is never changed.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use outrigger_object::Object;
 use serde_json::{Map, Value};
 
@@ -74,14 +77,24 @@ fn set(map: &mut Map<String, Value>, path: &[&str], makes: bool, value: &Value) 
     }
 }
 
-fn apply(map: &mut Map<String, Value>, lines: &str) {
-    for line in lines.lines() {
-        let Some((path, value)) = line.split_once(" = ") else { continue };
+/// One default: where, whether its parents are made, and what.
+type Default = (Vec<&'static str>, bool, Value);
+
+static PARSED: LazyLock<HashMap<(&str, &str), Vec<Default>>> =
+    LazyLock::new(|| TABLE.iter().map(|(group, plural, lines)| ((*group, *plural), parse(lines))).collect());
+static POD_PARSED: LazyLock<Vec<Default>> = LazyLock::new(|| parse(POD));
+
+fn parse(lines: &'static str) -> Vec<Default> {
+    let parsed = lines.lines().filter_map(|line| {
+        let (path, value) = line.split_once(" = ")?;
         let (path, makes) = path.strip_prefix('!').map_or((path, false), |path| (path, true));
-        let Ok(value) = serde_json::from_str(value) else { continue };
-        let path: Vec<&str> = path.split('.').collect();
-        set(map, &path, makes, &value);
-    }
+        Some((path.split('.').collect(), makes, serde_json::from_str(value).ok()?))
+    });
+    parsed.collect()
+}
+
+fn apply(map: &mut Map<String, Value>, defaults: &[Default]) {
+    defaults.iter().for_each(|(path, makes, value)| set(map, path, *makes, value));
 }
 
 fn pull_policy(pod: &mut Map<String, Value>) {
@@ -99,9 +112,8 @@ fn pull_policy(pod: &mut Map<String, Value>) {
 
 /// Fills in the defaults of a built-in object.
 pub(crate) fn fill(resource: &Resource, object: &mut Object) {
-    let find = TABLE.iter().find(|(group, plural, _)| resource.is(group, plural));
-    if let Some((.., lines)) = find {
-        apply(&mut object.0, lines);
+    if let Some(defaults) = PARSED.get(&(resource.group.as_str(), resource.plural.as_str())) {
+        apply(&mut object.0, defaults);
     }
     let pod_path: &[&str] = match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "pods") => &["spec"],
@@ -115,7 +127,7 @@ pub(crate) fn fill(resource: &Resource, object: &mut Object) {
     if !pod_path.is_empty()
         && let Some(pod) = walk(&mut object.0, pod_path)
     {
-        apply(pod, POD);
+        apply(pod, &POD_PARSED);
         pull_policy(pod);
     }
     match (resource.group.as_str(), resource.plural.as_str()) {

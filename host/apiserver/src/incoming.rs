@@ -41,7 +41,7 @@ pub(crate) fn parse(body: &[u8], content: Content) -> Result<(Value, Vec<String>
     let value = match content {
         Content::Json => {
             let mut reader = serde_json::Deserializer::from_slice(body);
-            let seed = Seed { path: String::new(), duplicates: &mut duplicates };
+            let seed = Seed { place: Place::Root, duplicates: &mut duplicates };
             let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
             value.map_err(|error| {
                 Status::bad_request(format!("the object provided is unrecognized (must be of type Object): {error}"))
@@ -59,8 +59,27 @@ pub(crate) fn parse(body: &[u8], content: Content) -> Result<(Value, Vec<String>
     Ok((value, duplicates))
 }
 
+/// Where in a document a value lies; written out only when something is to be said about it.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Root,
+    Field(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
 struct Seed<'a> {
-    path: String,
+    place: Place<'a>,
     duplicates: &'a mut Vec<String>,
 }
 
@@ -110,8 +129,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let path = format!("{}[{}]", self.path, list.len());
-            match access.next_element_seed(Seed { path, duplicates: self.duplicates })? {
+            let place = Place::Item(&self.place, list.len());
+            match access.next_element_seed(Seed { place, duplicates: self.duplicates })? {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),
             }
@@ -121,11 +140,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+            let place = Place::Field(&self.place, &name);
             if map.contains_key(&name) {
-                self.duplicates.push(path.clone());
+                self.duplicates.push(place.to_string());
             }
-            let value = access.next_value_seed(Seed { path, duplicates: self.duplicates })?;
+            let value = access.next_value_seed(Seed { place, duplicates: self.duplicates })?;
             map.insert(name, value);
         }
         Ok(Value::Object(map))
