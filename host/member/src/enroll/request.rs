@@ -71,10 +71,10 @@ async fn issued(client: &Client, request: &Object) -> Result<String> {
         match client.watch(&resource(), None, &params).await {
             Ok(mut stream) => {
                 while let Some(Ok(event)) = stream.next().await {
-                    if let WatchEvent::Added(seen) | WatchEvent::Modified(seen) = event {
-                        if let Some(certificate) = decided(&seen)? {
-                            return Ok(certificate);
-                        }
+                    if let WatchEvent::Added(seen) | WatchEvent::Modified(seen) = event
+                        && let Some(certificate) = decided(&seen)?
+                    {
+                        return Ok(certificate);
                     }
                 }
             }

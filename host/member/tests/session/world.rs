@@ -14,7 +14,7 @@ use outrigger_interpreter::{Answer, Health, HealthReport, Interpreter, LifeCycle
 use outrigger_member::{Member, MemberSession, SessionConfig, StatusConfig, Thresholds};
 use outrigger_object::{Gvk, Object, ObjectKey, Resource};
 use outrigger_runtime::{
-    Backoff, Client, Informer, Lookup, Patch, Recorder, RecorderConfig, Selection, Subresource, SystemClock, to_object,
+    Backoff, Client, Informer, Patch, Recorder, RecorderConfig, Selection, Subresource, SystemClock, to_object,
 };
 use outrigger_store::{Limits, MemoryStore};
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ impl Interpreter for Velero {
 /// one, which must be fresh for each test.
 pub enum MemberServer {
     Embedded(ApiServer),
-    Real(kube::Config),
+    Real(Box<kube::Config>),
 }
 
 impl MemberServer {
@@ -105,7 +105,8 @@ impl MemberServer {
         match std::env::var("OUTRIGGER_TEST_MEMBER") {
             Ok(path) => {
                 let kubeconfig = kube::config::Kubeconfig::read_from(path).unwrap();
-                Self::Real(kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap())
+                let options = kube::config::KubeConfigOptions::default();
+                Self::Real(Box::new(kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap()))
             }
             Err(_) => Self::Embedded(server().await),
         }
@@ -115,7 +116,7 @@ impl MemberServer {
         match self {
             Self::Embedded(server) => network.client_as(server, user),
             Self::Real(config) => {
-                let mut config = config.clone();
+                let mut config = (**config).clone();
                 config.auth_info.impersonate = Some(user.name);
                 config.auth_info.impersonate_groups = Some(user.groups);
                 network.over(kube::Client::try_from(config).unwrap())
@@ -391,9 +392,4 @@ pub async fn until(
         ),
     }
     .inspect(|_| cancel.cancel())
-}
-
-/// Whether discovery knows a kind.
-pub fn is_found(lookup: &Lookup) -> bool {
-    matches!(lookup, Lookup::Found(_))
 }
