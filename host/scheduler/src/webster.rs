@@ -129,6 +129,7 @@ mod tests {
         check(2, &[("a", 1), ("b", 1), ("c", 1)], Ties::First, &[1, 1, 0]);
         check(2, &[("a", 1), ("b", 1), ("c", 1)], Ties::Last, &[0, 1, 1]);
         check(3, &[("c", 1), ("a", 100)], Ties::First, &[3, 0]);
+        check(2, &[("a", 3), ("b", 1)], Ties::First, &[1, 1]);
         check(5, &[], Ties::First, &[]);
         check(0, &[("a", 1)], Ties::First, &[0]);
     }

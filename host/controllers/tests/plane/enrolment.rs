@@ -138,5 +138,12 @@ async fn an_agent_that_falls_silent_is_lost_and_found() {
     world.hub.until("it is lost", &kind::<Cluster>(), "edge", lost).await;
     let second = session(&world, &server, config, &cancel);
     world.until_ready("edge").await;
+    world.policy("all", &[("v1", "ConfigMap")], json!({})).await;
+    world.hub.create(&configmaps(), configmap("a", "1")).await;
+    server.until_there("it works again", &configmaps(), "default/a").await;
     second.stop().await;
+    world.hub.until("it is lost again", &kind::<Cluster>(), "edge", lost).await;
+    world.hub.delete(&kind::<Cluster>(), "edge").await;
+    world.hub.until_gone("without its agent it can leave", &kind::<Cluster>(), "edge").await;
+    assert!(server.get(&configmaps(), "default/a").await.is_some(), "what nobody can reach stays");
 }

@@ -47,7 +47,7 @@ fn works_come_together_in_one_status() {
     let failed = |cluster: &str, why: &str| json!({"clusterName": cluster, "appliedMessage": why, "health": "Unknown"});
     let (east, west) = (work("east", Some("True"), 1), work("west", Some("True"), 2));
     check(&[west.clone(), east.clone()], &[], json!([healthy("east", 1), healthy("west", 2)]), true, true);
-    check(&[east.clone()], &[], json!([healthy("east", 1)]), false, false);
+    check(std::slice::from_ref(&east), &[], json!([healthy("east", 1)]), false, false);
     check(&[east.clone(), work("west", None, 0)], &[], json!([healthy("east", 1), unknown("west")]), false, false);
     check(
         &[east.clone(), work("west", Some("False"), 0)],
@@ -57,7 +57,7 @@ fn works_come_together_in_one_status() {
         true,
     );
     check(
-        &[east.clone()],
+        std::slice::from_ref(&east),
         &[("west", "no cluster")],
         json!([healthy("east", 1), failed("west", "no cluster")]),
         false,
