@@ -422,3 +422,29 @@ async fn reviews_answer() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn patches_at_the_same_time_all_count() {
+    each(async |client: Client| {
+        let namespace = namespace(&client).await;
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps/a");
+        config_maps(&client, &namespace)
+            .create(&PostParams::default(), &config_map("a", json!({})))
+            .await
+            .expect("created");
+        let patches = (0..20).map(|number| {
+            let (client, path) = (client.clone(), path.clone());
+            async move {
+                let body = json!({"data": {format!("k{number}"): "v"}});
+                patch(&client, &path, "merge-patch+json", &body).await.0
+            }
+        });
+        let codes = futures::future::join_all(patches).await;
+        // Another server gives up after a few tries; what it has acknowledged must be there.
+        let taken = codes.iter().filter(|code| **code == 200).count();
+        let (_, map) = get(&client, &path).await;
+        assert_eq!(map["data"].as_object().map_or(0, serde_json::Map::len), taken);
+        assert!(codes.iter().all(|code| matches!(code, 200 | 409)), "{codes:?}");
+    })
+    .await;
+}

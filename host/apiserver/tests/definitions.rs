@@ -11,7 +11,7 @@ const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitio
 
 /// A definition of `things` in a group of its own.
 fn things(group: &str) -> Value {
-    // Schemas that are the same in all versions would be folded into one by kube-apiserver.
+    // Schemas, or selectable fields, that are the same in all versions kube-apiserver folds into one.
     let older = json!({"type": "object", "description": "Older.", "x-kubernetes-preserve-unknown-fields": true, "properties": {
         "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {"colour": {"type": "string"}}}}});
     let schema = json!({"type": "object", "properties": {
@@ -29,8 +29,7 @@ fn things(group: &str) -> Value {
                     "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.selector"}},
                     "selectableFields": [{"jsonPath": ".spec.colour"}],
                     "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}, {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]},
-                {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": older}, "subresources": {"status": {}},
-                    "selectableFields": [{"jsonPath": ".spec.colour"}]}]}})
+                {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": older}, "subresources": {"status": {}}}]}})
 }
 
 fn group(namespace: &str) -> String {
