@@ -197,8 +197,12 @@ impl Schemas {
         if let Some(map) = value.as_object_mut() {
             let properties = map.entry("properties").or_insert_with(|| json!({}));
             if let Some(properties) = properties.as_object_mut() {
-                properties.entry("apiVersion").or_insert_with(|| json!({"type": "string", "description": "APIVersion defines the versioned schema of this representation of an object."}));
-                properties.entry("kind").or_insert_with(|| json!({"type": "string", "description": "Kind is a string value representing the REST resource this object represents."}));
+                properties.entry("apiVersion").or_insert_with(
+                    || json!({"type": "string", "description": "The group and version of this object."}),
+                );
+                properties
+                    .entry("kind")
+                    .or_insert_with(|| json!({"type": "string", "description": "The kind of this object."}));
                 let metadata = outrigger_schema::builtin::object_meta();
                 let reference = self.node(&metadata, metadata.root_id(), "ObjectMeta");
                 properties.insert("metadata".into(), reference);

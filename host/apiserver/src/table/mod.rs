@@ -23,8 +23,8 @@ pub(crate) struct Column {
     cell: fn(&Object, Timestamp) -> Value,
 }
 
-const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
-const AGE: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.";
+const NAME: &str = "The name, unique among the objects of its kind in one namespace.";
+const AGE: &str = "How long ago the object was made.";
 
 fn definition(name: &str, type_name: &str, format: &str, description: &str, priority: i64) -> Value {
     json!({"name": name, "type": type_name, "format": format, "description": description, "priority": priority})
