@@ -42,11 +42,19 @@ impl Writer {
         }
     }
 
-    /// Carries a step out. Gives the object as it is afterwards, where something was written.
-    pub async fn apply(&self, resource: &Resource, key: &ObjectKey, step: &Step) -> Result<Option<Arc<Object>>> {
+    /// Carries a step out. Gives the object as it is afterwards, where something was written. `is_new` says
+    /// that the object was never there: then it may bring its namespace along. Where it was, its namespace
+    /// may have gone on purpose, and comes back by its own Work if it is still wanted.
+    pub async fn apply(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        step: &Step,
+        is_new: bool,
+    ) -> Result<Option<Arc<Object>>> {
         let written = match step {
             Step::Create(object) => match self.send(resource, key, object.clone(), false).await {
-                Err(error) if lacks_namespace(&error, &key.namespace) => {
+                Err(error) if is_new && lacks_namespace(&error, &key.namespace) => {
                     self.create_namespace(&key.namespace).await?;
                     self.send(resource, key, object.clone(), false).await?
                 }

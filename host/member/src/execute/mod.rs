@@ -259,7 +259,7 @@ impl Executor {
                 }
             }
         }
-        let written = self.writer.apply(resource, &reference.key, &step).await?;
+        let written = self.writer.apply(resource, &reference.key, &step, !inputs.was_applied).await?;
         if let Some(written) = &written {
             let sent = match &step {
                 Step::Create(object) | Step::Apply { object, .. } => Some(object),
