@@ -115,7 +115,7 @@ impl MemberSession {
             breaker: breaker.clone(),
             memory,
             written: Mutex::new(BTreeMap::new()),
-            recorder,
+            recorder: recorder.clone(),
             clock: clock.clone(),
         });
         enqueue_changes(&works, &executor, &queue);
@@ -141,6 +141,7 @@ impl MemberSession {
                 discovery,
                 breaker,
                 config: status,
+                recorder,
                 clock: clock.clone(),
             };
             tasks.spawn(keeper.run(cancel.clone()));

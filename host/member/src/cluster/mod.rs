@@ -15,7 +15,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use outrigger_api::cluster::ClusterStatus;
 use outrigger_api::labels::condition::{CLUSTER_COMPLETE_API_ENABLEMENTS, CLUSTER_READY, reason};
 use outrigger_object::{Gvk, Object, ObjectKey, Resource};
-use outrigger_runtime::{Client, Clock, Discovery, ErrorKind, Informer, Patch, Result, Subresource, conditions};
+use outrigger_runtime::{
+    Client, Clock, Discovery, ErrorKind, Informer, Patch, Recorder, Result, Subresource, conditions,
+};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -68,6 +70,7 @@ pub(crate) struct StatusKeeper {
     pub discovery: Discovery,
     pub breaker: Breaker,
     pub config: StatusConfig,
+    pub recorder: Recorder,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -239,7 +242,26 @@ impl StatusKeeper {
         let key = cluster.key();
         match self.hub.patch(&resource(), &key, &Patch::Merge(patch), Subresource::Status).await {
             Err(error) if error.is_not_found() => Ok(()),
-            result => result.map(|_| ()),
+            result => {
+                result?;
+                self.tell(cluster, old, new);
+                Ok(())
+            }
+        }
+    }
+
+    /// An Event when the cluster becomes ready, and when it no longer is.
+    fn tell(&self, cluster: &Object, old: &ClusterStatus, new: &ClusterStatus) {
+        let ready = |status: &ClusterStatus| conditions::find(&status.conditions, CLUSTER_READY).cloned();
+        let Some(now) = ready(new) else { return };
+        let before = ready(old);
+        if before.as_ref().is_some_and(|before| before.status == now.status) {
+            return;
+        }
+        if now.status == "True" {
+            self.recorder.normal(cluster, &now.reason, now.message);
+        } else {
+            self.recorder.warn(cluster, &now.reason, now.message);
         }
     }
 }
