@@ -17,12 +17,18 @@ use crate::registry::{Resource, Snapshot};
 use crate::reply;
 use crate::request::Verb;
 
+/// Media type of the v2 document in protobuf.
+const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/// `{swagger: "2.0", info: {title: "Kubernetes", version: "v1"}, paths: {}}`. Clients that want protobuf, such
+/// as kubectl, ask for v2 only about kinds that v3 does not have, and must be told that there are none.
+const EMPTY_VERSION_2: &[u8] = b"\x0a\x032.0\x12\x10\x0a\x0aKubernetes\x12\x02v1\x42\x00";
+
 /// Answers `/openapi/v2`, `/openapi/v3` and what is below the latter; `None` for any other path.
 pub(crate) fn answer(snapshot: &Snapshot, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     if path == "/openapi/v2" {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
         if accept.contains("protobuf") && !accept.contains("json") && !accept.contains("*/*") {
-            return Some(reply::status(&crate::Status::not_acceptable("application/json")));
+            return Some(reply::with_type(StatusCode::OK, PROTOBUF, EMPTY_VERSION_2));
         }
         return Some(json_response(&version_2(snapshot)));
     }
