@@ -123,8 +123,15 @@ pub fn until<'a>(
         })
         .await;
         let of = client.cluster();
-        found.unwrap_or_else(|_| panic!("{caller}: {what}: {of}: {} {key} is {last:#?}", resource.gvk.kind))
+        found.unwrap_or_else(|_| panic!("{caller}: {what}: {of}: {} {key} is {}", resource.gvk.kind, shown(last)))
     }
+}
+
+/// An object as JSON, without what servers note about it.
+fn shown(object: Option<Object>) -> String {
+    let Some(mut object) = object else { return "not there".to_owned() };
+    object.remove(&["metadata", "managedFields"]);
+    format!("{:#}", object.into_value())
 }
 
 type Found = Option<Option<Object>>;

@@ -85,7 +85,7 @@ async fn kubectl_works_on_both_ends() {
     table(&works, &["NAME", "WORKLOAD-KIND", "APPLIED", "AGE"], &["web-", "Deployment", "True"]);
     let columns = ["NAME", "VERSION", "MODE", "READY", "AGE"];
     table(&hub.run(&["get", "clusters"]).await.ok(), &columns, &["east", "Push", "True"]);
-    table(&hub.run(&["get", "clusters", "-o", "wide"]).await.ok(), &["APIENDPOINT"], &["https://127.0.0.1:"]);
+    table(&hub.run(&["get", "clusters", "-o", "wide"]).await.ok(), &["API-ENDPOINT"], &["https://127.0.0.1:"]);
     has(&run(&["get", "pp,cm,deploy", "-o", "name"]).await.ok(), &["configmap/settings", "deployment.apps/web"]);
     let selected = run(&["get", "deployments", "-l", "app=web", "-o", "json"]).await.ok();
     let selected: Value = serde_json::from_str(&selected).unwrap();
