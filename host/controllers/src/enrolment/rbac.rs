@@ -59,7 +59,7 @@ pub(super) fn enrolling() -> Vec<(Resource, Object)> {
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": ENROLLING, "labels": labels},
         "rules": [{"apiGroups": ["certificates.k8s.io"], "resources": ["certificatesigningrequests"],
-            "verbs": ["create", "get", "list", "watch"]}],
+            "verbs": ["create", "get", "watch"]}],
     });
     let group = |name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name});
     let binding = json!({

@@ -25,7 +25,7 @@ use crate::binding::{self, Binding};
 use crate::hub::{Event, Hub};
 
 /// How long the first status of a binding waits for clusters that have not answered.
-const PATIENCE: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The least distance between two writes for one binding.
 const DISTANCE: Duration = Duration::from_millis(10);
 

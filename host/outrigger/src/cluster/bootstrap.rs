@@ -1,7 +1,4 @@
-//! What a token, and an agent with its certificate, may do on the control plane before its cluster has
-//! roles of its own.
-//!
-//! **Invariant:** a token is good for asking for a certificate, and for nothing else.
+//! What an agent reads before it trusts anybody: the control plane's address and CA.
 
 use anyhow::Result;
 use base64::Engine as _;
@@ -16,37 +13,6 @@ use crate::connect::{Connection, explain};
 
 /// Everyone who shows a token made by `token create`, as Karmada has it.
 pub const BOOTSTRAP_GROUP: &str = "system:bootstrappers:karmada:default-cluster-token";
-/// Everyone who shows an agent's certificate, as Karmada has it.
-pub const AGENTS_GROUP: &str = "system:karmada:agents";
-
-/// Roles and bindings that `serve` applies when it starts. A token's owner, and an agent that renews,
-/// may create CertificateSigningRequests and read what became of them; which of them are approved is the
-/// approver's to say.
-pub fn bootstrap_rbac() -> Vec<Object> {
-    let group = "rbac.authorization.k8s.io";
-    let role = json!({
-        "apiVersion": format!("{group}/v1"), "kind": "ClusterRole",
-        "metadata": {"name": "outrigger:agent-bootstrap"},
-        "rules": [{
-            "apiGroups": ["certificates.k8s.io"],
-            "resources": ["certificatesigningrequests"],
-            "verbs": ["create", "get", "watch"],
-        }],
-    });
-    let binding = |name: &str, member: &str| {
-        object(json!({
-            "apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding",
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "outrigger:agent-bootstrap"},
-            "subjects": [{"apiGroup": group, "kind": "Group", "name": member}],
-        }))
-    };
-    vec![
-        object(role),
-        binding("outrigger:agent-bootstrap", BOOTSTRAP_GROUP),
-        binding("outrigger:agent-renewal", AGENTS_GROUP),
-    ]
-}
 
 /// Makes what an agent reads before it trusts anybody: the ConfigMap `kube-public/cluster-info` with the
 /// control plane's address and CA, open to everyone, as kubeadm and Karmada have it. One that is there
@@ -114,16 +80,5 @@ mod tests {
         let cluster = kubeconfig.clusters[0].cluster.as_ref().unwrap();
         assert_eq!(cluster.server.as_deref(), Some("https://hub:7443"));
         assert_eq!(cluster.certificate_authority_data.as_deref(), Some("Q0E="));
-    }
-
-    #[test]
-    fn tokens_are_good_for_signing_requests_alone() {
-        for object in bootstrap_rbac().iter().filter(|object| object.kind() == "ClusterRole") {
-            let rules = object.get(&["rules"]).and_then(|rules| rules.as_array()).unwrap();
-            for rule in rules {
-                assert_eq!(rule["resources"], json!(["certificatesigningrequests"]));
-                assert!(rule["verbs"].as_array().unwrap().iter().all(|verb| verb != "*" && verb != "update"));
-            }
-        }
     }
 }

@@ -20,5 +20,3 @@ pub mod register;
 pub mod token;
 pub mod unjoin;
 pub mod wait;
-
-pub use bootstrap::bootstrap_rbac;

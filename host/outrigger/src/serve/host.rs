@@ -14,7 +14,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Installs what the API server lacks (CRDs, roles), and starts the controllers.
+    /// Installs the CRDs that the API server lacks, and starts the controllers.
     pub async fn start(hub: Client) -> Result<Self> {
         let engine = engine::engine()?;
         install::install(&hub).await?;

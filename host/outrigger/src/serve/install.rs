@@ -1,4 +1,4 @@
-//! What the control plane's API server must have before controllers can run: CRDs and roles.
+//! What the control plane's API server must have before controllers can run: CRDs.
 //!
 //! **Invariant:** a CRD that somebody else brought, such as that of a Velero which runs in the same
 //! cluster, is used and not changed.
@@ -11,10 +11,7 @@ use outrigger_object::{Gvk, Object, ObjectKey, Resource};
 use outrigger_runtime::{Client, to_object};
 use serde_json::Value;
 
-use crate::{
-    cluster::{bootstrap_rbac, wait},
-    engine,
-};
+use crate::{cluster::wait, engine};
 
 /// Marks the CRDs that came with an addon, with its name.
 const ADDON_LABEL: &str = "addons.outrigger.io/addon";
@@ -37,9 +34,6 @@ pub async fn install(hub: &Client) -> Result<()> {
                 .with_context(|| format!("a CRD of the addon {addon_name} could not be installed"))?;
             names.push(crd.name().to_owned());
         }
-    }
-    for object in bootstrap_rbac() {
-        hub.apply(&rbac(&object)?, &object, true).await.context("a role for agents could not be installed")?;
     }
     try_join_all(names.iter().map(|name| until_served(hub, name))).await?;
     Ok(())
@@ -72,15 +66,6 @@ fn is_established(crd: &Object) -> bool {
 
 fn crds() -> Resource {
     resource(Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), "customresourcedefinitions")
-}
-
-fn rbac(object: &Object) -> Result<Resource> {
-    let plural = match object.kind() {
-        "ClusterRole" => "clusterroles",
-        "ClusterRoleBinding" => "clusterrolebindings",
-        other => bail!("{other} is not a role of the cluster"),
-    };
-    Ok(resource(object.gvk(), plural))
 }
 
 fn resource(gvk: Gvk, plural: &str) -> Resource {
