@@ -18,7 +18,7 @@ use crate::reply;
 use crate::request::Verb;
 
 /// Media type of the v2 document in protobuf.
-const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 /// `{swagger: "2.0", info: {title: "Kubernetes", version: "v1"}, paths: {}}`. Clients that want protobuf, such
 /// as kubectl, ask for v2 only about kinds that v3 does not have, and must be told that there are none.
 const EMPTY_VERSION_2: &[u8] = b"\x0a\x032.0\x12\x10\x0a\x0aKubernetes\x12\x02v1\x42\x00";
