@@ -1,10 +1,14 @@
 //! Objects on an API server: their kinds, and waiting for them.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use futures::StreamExt;
 use outrigger_object::{Gvk, Object, ObjectKey, Resource};
-use outrigger_runtime::{Client, Patch, Subresource, WatchEvent, WatchParams};
+use outrigger_runtime::{Client, ListParams, Patch, Subresource, WatchEvent, WatchParams};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -183,6 +187,26 @@ pub fn until_is<'a>(
 ) -> impl Future<Output = Object> + 'a {
     let found = until(client, resource, key, what, move |object| object.is_some_and(&mut wanted));
     async move { found.await.unwrap() }
+}
+
+/// Waits until all objects of these names are there.
+pub async fn until_all(client: &Client, resource: &Resource, namespace: &str, names: &[String]) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut missing: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    while !missing.is_empty() {
+        let list = client.list(resource, Some(namespace), &ListParams::default()).await.unwrap();
+        list.items.iter().for_each(|object| drop(missing.remove(object.name())));
+        let params = WatchParams { resource_version: list.resource_version, ..WatchParams::default() };
+        let mut events = client.watch(resource, Some(namespace), &params).await.unwrap();
+        while !missing.is_empty() {
+            match timeout_at(deadline, events.next()).await {
+                Ok(Some(Ok(WatchEvent::Added(object)))) => drop(missing.remove(object.name())),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(_)) | None) => break,
+                Err(_) => panic!("{} do not come to {}: {missing:?}", missing.len(), client.cluster()),
+            }
+        }
+    }
 }
 
 /// Waits until an object is gone.

@@ -134,7 +134,7 @@ async fn kubectl_works_on_both_ends() {
     // describe, with conditions and events.
     has(
         &run(&["describe", "rb", "web-deployment"]).await.ok(),
-        &["Fully Applied", "Aggregated Status", "Cluster Name:  east"],
+        &["FullyApplied", "Aggregated Status", "Cluster Name:  east"],
     );
     has(&run(&["describe", "deployment", "web"]).await.ok(), &["Replicas:", "5 desired"]);
     has(&hub.run(&["describe", "cluster", "east"]).await.ok(), &["Kubernetes Version", "API Enablements"]);

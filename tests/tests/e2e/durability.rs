@@ -1,65 +1,55 @@
 //! `serve` is killed at any moment: nothing acknowledged is lost, all of it arrives, and a start with
 //! nothing to do does nothing.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use outrigger_object::Object;
 use outrigger_runtime::{Client, ErrorKind, ListParams};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     api::{self, key, kind},
     world::{World, external},
 };
 
+/// Between two tries while the server is away.
+const PAUSE: Duration = Duration::from_millis(10);
 const WRITERS: usize = 4;
-const BETWEEN_KILLS: usize = 25;
+/// Objects that are created between two kills, and how many of them before the second.
+const BURST: usize = 40;
+const KILL_AFTER: usize = 25;
 
-/// Creates objects as fast as it can until it is told to stop. Gives the names that were acknowledged.
+/// Creates objects as long as there are permits. Gives the names that were acknowledged.
 async fn write(
     client: Client,
     namespace: String,
     writer: usize,
-    count: Arc<AtomicUsize>,
-    told: watch::Sender<usize>,
-    stop: CancellationToken,
+    permits: Arc<Semaphore>,
+    acknowledged: watch::Sender<usize>,
 ) -> Vec<String> {
-    let mut acknowledged = Vec::new();
-    for at in 0.. {
-        let name = format!("burst-{writer}-{at}");
+    let mut names = Vec::new();
+    while let Ok(permit) = permits.acquire().await {
+        permit.forget();
+        let name = format!("burst-{writer}-{}", names.len());
         let made = api::object(json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace},
             "data": {"value": name},
         }));
         loop {
-            if stop.is_cancelled() {
-                return acknowledged;
-            }
             match client.create(&api::config_maps(), &made).await {
-                // It exists when the server was killed between its commit and its answer.
                 Ok(_) => break,
-                Err(error) if error.reason() == "AlreadyExists" => break,
-                Err(error) if error.kind() == ErrorKind::Transient => tokio::task::yield_now().await,
+                // The server was killed between its commit and its answer.
+                Err(error) if error.is_already_exists() => break,
+                // It gives no sign when it is back.
+                Err(error) if error.kind() == ErrorKind::Transient => tokio::time::sleep(PAUSE).await,
                 Err(error) => panic!("{error}"),
             }
         }
-        acknowledged.push(name);
-        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
-        told.send_if_modified(|known| {
-            let is_more = count > *known;
-            *known = count.max(*known);
-            is_more
-        });
+        names.push(name);
+        acknowledged.send_modify(|count| *count += 1);
     }
-    acknowledged
+    names
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,41 +58,36 @@ async fn what_was_acknowledged_is_there_after_any_kill() {
     let mut world = World::start("kills").await.push(&[("east", 1), ("west", 1)]).await;
     world.policy("all", json!([{"apiVersion": "v1", "kind": "ConfigMap"}]), json!({})).await;
 
-    let (told, mut seen) = watch::channel(0);
-    let (count, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+    let (acknowledged, mut count) = watch::channel(0);
+    let permits = Arc::new(Semaphore::new(BURST));
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let (count, told, stop) = (count.clone(), told.clone(), stop.clone());
-            tokio::spawn(write(world.hub.clone(), world.namespace.clone(), writer, count, told, stop))
+            let (permits, acknowledged) = (permits.clone(), acknowledged.clone());
+            tokio::spawn(write(world.hub.clone(), world.namespace.clone(), writer, permits, acknowledged))
         })
         .collect();
-    for kill in 1..=kills {
-        seen.wait_for(|count| *count >= kill * BETWEEN_KILLS).await.unwrap();
+    for kill in 0..kills {
+        count.wait_for(|count| *count >= kill * BURST + KILL_AFTER).await.unwrap();
         world.plane.kill().await;
+        permits.add_permits(BURST);
         world.plane.resume().await;
     }
-    stop.cancel();
-    let mut acknowledged = Vec::new();
+    count.wait_for(|count| *count == (kills + 1) * BURST).await.unwrap();
+    permits.close();
+    let mut names = Vec::new();
     for writer in writers {
-        acknowledged.extend(writer.await.unwrap());
+        names.extend(writer.await.unwrap());
     }
-    assert!(acknowledged.len() >= kills * BETWEEN_KILLS);
-    println!("{} objects acknowledged over {kills} kills", acknowledged.len());
 
     let namespace = Some(world.namespace.as_str());
     let there = world.hub.list(&api::config_maps(), namespace, &ListParams::default()).await.unwrap().items;
     let there: BTreeMap<&str, &Object> = there.iter().map(|object| (object.name(), object)).collect();
-    for name in &acknowledged {
-        assert_eq!(
-            there.get(name.as_str()).and_then(|it| it.str(&["data", "value"])),
-            Some(name.as_str()),
-            "{name} is lost"
-        );
+    for name in &names {
+        let value = there.get(name.as_str()).and_then(|it| it.str(&["data", "value"]));
+        assert_eq!(value, Some(name.as_str()), "{name} is lost");
     }
     for member in world.members.values() {
-        for name in &acknowledged {
-            api::until_is(&member.client, &api::config_maps(), world.key(name), "it arrives", |_| true).await;
-        }
+        api::until_all(&member.client, &api::config_maps(), &world.namespace, &names).await;
     }
 }
 
