@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::fields;
 
 /// How long what was written is believed without word from the watch.
-const TRUST: Duration = Duration::from_secs(10);
+pub(super) const TRUST: Duration = Duration::from_secs(10);
 /// Corrections of one object that are made at once.
 const EAGER: u32 = 3;
 /// The longest pause between two corrections of one object.
@@ -61,6 +61,15 @@ pub(super) fn covers(told: &str, written: &str) -> bool {
     match (told.parse::<u64>(), written.parse::<u64>()) {
         (Ok(told), Ok(written)) => told >= written,
         _ => told == written,
+    }
+}
+
+/// The later one of an object as our write left it, and as the watch knows it: the watch may have told
+/// of a later version before the answer to the write was read.
+pub(super) fn newest(written: Option<Arc<Object>>, known: Option<Arc<Object>>) -> Option<Arc<Object>> {
+    match (written, known) {
+        (Some(written), Some(known)) if covers(known.resource_version(), written.resource_version()) => Some(known),
+        (written, known) => written.or(known),
     }
 }
 
@@ -233,5 +242,23 @@ mod tests {
         tokio::time::advance(PEACE).await;
         assert!(!memory.is_contested(&reference));
         assert_eq!(memory.correction_pause(&reference), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_watch_that_was_faster_than_the_answer_is_believed() {
+        let at = |version: &str| {
+            let mut object = Object::default();
+            object.set(&["metadata", "resourceVersion"], version);
+            Some(Arc::new(object))
+        };
+        let check = |written, known, expected: Option<&str>| {
+            let newest = newest(written, known);
+            assert_eq!(newest.as_ref().map(|object| object.resource_version()), expected);
+        };
+        check(at("9"), at("10"), Some("10"));
+        check(at("10"), at("9"), Some("10"));
+        check(at("10"), None, Some("10"));
+        check(None, at("9"), Some("9"));
+        check(None, None, None);
     }
 }

@@ -267,6 +267,10 @@ impl Executor {
             };
             debug!(object = %reference, version = written.resource_version(), "written to the member");
             self.memory.lock().wrote(&reference, sent, written);
+            if matches!(next, Next::Rest) {
+                // Should the watch have told of its deletion before, nothing else would look again.
+                next = Next::After(memory::TRUST);
+            }
         }
         let mut verdict = verdict(ordinal, manifest, &resource.plural, Ok(Settled::Present(None)));
         verdict.contested = contested;
@@ -286,7 +290,7 @@ impl Executor {
         let key = manifest.key();
         let known = self.watches.get(resource, &key).await;
         let latest = self.memory.lock().latest(&manifest.reference());
-        match latest.or(known) {
+        match memory::newest(latest, known) {
             Some(object) => Ok(Some(object)),
             None => match self.writer.get(resource, &key).await {
                 Err(error @ Error::NoKind { .. }) => {
