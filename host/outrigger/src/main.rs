@@ -23,8 +23,8 @@ use serde::Serialize;
 
 use cli::{Cli, Command, LogFormat};
 
-/// The control plane makes and drops many small JSON values; this allocator does that in half the time
-/// of the system's, and gives memory back.
+/// The control plane makes and drops many small JSON values: in a profile of 500 objects on their way to
+/// three members, a quarter of the time was the system allocator's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
