@@ -195,7 +195,9 @@ pub async fn until_all(client: &Client, resource: &Resource, namespace: &str, na
     let mut missing: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     while !missing.is_empty() {
         let list = client.list(resource, Some(namespace), &ListParams::default()).await.unwrap();
-        list.items.iter().for_each(|object| drop(missing.remove(object.name())));
+        for object in &list.items {
+            missing.remove(object.name());
+        }
         let params = WatchParams { resource_version: list.resource_version, ..WatchParams::default() };
         let mut events = client.watch(resource, Some(namespace), &params).await.unwrap();
         while !missing.is_empty() {

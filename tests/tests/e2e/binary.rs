@@ -218,11 +218,6 @@ impl Process {
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
-
-    /// Its process id.
-    pub fn id(&self) -> Option<u32> {
-        self.child.id()
-    }
 }
 
 async fn listen(stream: impl AsyncRead + Unpin, said: Arc<Said>, name: String) {
