@@ -23,8 +23,13 @@ pub async fn install_crds(client: &Client, crds: &[Object]) -> Result<(), kube::
 
 async fn wait_until_served(api: &Api<CustomResourceDefinition>, name: &str) -> Result<(), kube::Error> {
     loop {
+        // Read, then watched from there: an API server over an older etcd refuses to begin a watch at 0.
+        let crd = api.get(name).await?;
+        if is_established(&crd) {
+            return Ok(());
+        }
         let params = WatchParams::default().fields(&format!("metadata.name={name}"));
-        let events = api.watch(&params, "0").await?;
+        let events = api.watch(&params, crd.metadata.resource_version.as_deref().unwrap_or_default()).await?;
         pin_mut!(events);
         while let Some(event) = events.try_next().await? {
             if let WatchEvent::Added(crd) | WatchEvent::Modified(crd) = event
