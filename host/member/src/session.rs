@@ -141,7 +141,7 @@ impl MemberSession {
                 discovery,
                 breaker,
                 config: status,
-                recorder,
+                recorder: config.lease.is_none().then_some(recorder),
                 clock: clock.clone(),
             };
             tasks.spawn(keeper.run(cancel.clone()));

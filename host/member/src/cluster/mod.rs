@@ -70,7 +70,8 @@ pub(crate) struct StatusKeeper {
     pub discovery: Discovery,
     pub breaker: Breaker,
     pub config: StatusConfig,
-    pub recorder: Recorder,
+    /// Tells of the cluster; an agent has none, since it may not write where Events on Clusters are kept.
+    pub recorder: Option<Recorder>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -252,6 +253,7 @@ impl StatusKeeper {
 
     /// An Event when the cluster becomes ready, and when it no longer is.
     fn tell(&self, cluster: &Object, old: &ClusterStatus, new: &ClusterStatus) {
+        let Some(recorder) = &self.recorder else { return };
         let ready = |status: &ClusterStatus| conditions::find(&status.conditions, CLUSTER_READY).cloned();
         let Some(now) = ready(new) else { return };
         let before = ready(old);
@@ -259,9 +261,9 @@ impl StatusKeeper {
             return;
         }
         if now.status == "True" {
-            self.recorder.normal(cluster, &now.reason, now.message);
+            recorder.normal(cluster, &now.reason, now.message);
         } else {
-            self.recorder.warn(cluster, &now.reason, now.message);
+            recorder.warn(cluster, &now.reason, now.message);
         }
     }
 }
