@@ -24,6 +24,18 @@ pub fn applied(object: &Object) -> Map<String, Value> {
         .unwrap_or_default()
 }
 
+/// Names in a map of the metadata (`labels`, `annotations`) that we have written and nobody else has.
+pub fn metadata_of_ours(object: &Object, map: &str) -> BTreeSet<String> {
+    let names = |entry: &Map<String, Value>| -> BTreeSet<String> {
+        let fields = entry.get("fieldsV1").and_then(|fields| fields.get("f:metadata")?.get(format!("f:{map}")));
+        let names = fields.and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        names.filter_map(|name| name.strip_prefix("f:")).map(str::to_owned).collect()
+    };
+    let (ours, theirs): (Vec<_>, Vec<_>) = entries(object).partition(|entry| text(entry, "manager") == MANAGER);
+    let theirs: BTreeSet<String> = theirs.into_iter().flat_map(names).collect();
+    ours.into_iter().flat_map(names).filter(|name| !theirs.contains(name)).collect()
+}
+
 /// Whether we have written to an object in any way.
 pub fn touched(object: &Object) -> bool {
     entries(object).any(|entry| text(entry, "manager") == MANAGER && is_main(entry))

@@ -198,9 +198,10 @@ fn relabel(manifest: &Object, observed: &Object) -> Step {
             .map(|(n, v)| (n.clone(), v.clone()))
             .collect();
         // What we put there before and no longer want goes; what others put there stays.
-        for name in observed.annotation(record).unwrap_or_default().split(',') {
-            if have.contains_key(name) && !want.contains_key(name) {
-                changed.insert(name.to_owned(), Value::Null);
+        let recorded = observed.annotation(record).unwrap_or_default().split(',').map(str::to_owned);
+        for name in recorded.chain(fields::metadata_of_ours(observed, field)) {
+            if have.contains_key(&name) && !want.contains_key(&name) {
+                changed.insert(name, Value::Null);
             }
         }
         if !changed.is_empty() {

@@ -94,6 +94,22 @@ fn relabelled(manifest: &mut Object, observed: &mut Object) {
     observed.set(&["metadata", "labels", "velero.io/storage-location"], "default");
 }
 
+/// A kind that bears no marks, and so no record of which labels are ours but `managedFields`.
+fn unrecorded(manifest: &mut Object, observed: &mut Object) {
+    const RECORD: &[&str] = &["metadata", "annotations", "resourcetemplate.karmada.io/managed-labels"];
+    manifest.remove(RECORD);
+    observed.remove(RECORD);
+    manifest.remove(&["metadata", "labels", "team"]);
+}
+
+fn shared(manifest: &mut Object, observed: &mut Object) {
+    unrecorded(manifest, observed);
+    let mut managers = observed.get(&["metadata", "managedFields"]).and_then(Value::as_array).cloned().unwrap();
+    let fields = json!({"f:metadata": {"f:labels": {"f:team": {}}}});
+    managers.push(json!({"manager": "somebody", "operation": "Update", "fieldsV1": fields}));
+    observed.set(&["metadata", "managedFields"], managers);
+}
+
 fn foreign(_: &mut Object, observed: &mut Object) {
     observed.remove(&["metadata", "labels"]);
     observed.remove(&["metadata", "annotations"]);
@@ -149,6 +165,8 @@ fn run_once_is_left_alone_once_it_has_started() {
         Case { started: true, ..run_once() },
         relabelled,
     );
+    check(r#"relabel {"metadata":{"labels":{"team":null}}}"#, Case { started: true, ..run_once() }, unrecorded);
+    check("keep", Case { started: true, ..run_once() }, shared);
     check(r#"create {"replicas":2,"ttl":"1h"}"#, Case { absent: true, ..run_once() }, nothing);
     check(
         "over: it has run, and the member has removed it; it is not created again",
