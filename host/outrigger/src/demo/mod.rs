@@ -234,9 +234,10 @@ fn explain(plane: &ControlPlane, members: &[Member], directory: &Path) {
     println!("  export KUBECONFIG={hub}");
     println!("  kubectl get clusters");
     println!("  kubectl -n velero get backup nightly -o yaml");
-    println!("  kubectl -n velero get resourcebindings,works -A");
+    println!("  kubectl get resourcebindings,works -A");
     println!("  kubectl --kubeconfig {member} -n velero get bsl default -o jsonpath='{{.spec.objectStorage.prefix}}'");
-    println!("  outrigger addon list");
+    let own = std::env::current_exe().map_or_else(|_| "outrigger".to_owned(), |path| path.display().to_string());
+    println!("  {own} addon list");
     println!(
         "\nVelero in the members is simulated. The agent of edge logs to {}.",
         directory.join(AGENT_LOG).display()
