@@ -56,6 +56,7 @@ impl Row {
 
 /// The rows of all clusters, and the aggregated one.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Board {
     /// By cluster.
     pub clusters: BTreeMap<String, Row>,
