@@ -110,7 +110,7 @@ impl Interpreter for Location {
             _ => (Health::Unknown, "Progressing"),
         };
         let message = object.str(&["status", "message"]).unwrap_or_default().to_owned();
-        Answer::Value(HealthReport { health, reason: reason.to_owned(), message })
+        Answer::Value(HealthReport { health, reason: reason.to_owned(), message, ..HealthReport::default() })
     }
 
     fn localize(&self, mut object: Object, cluster: &ClusterFacts) -> Answer<Object> {

@@ -95,7 +95,7 @@ pub fn health(phase: &str) -> HealthReport {
         Some(Stage::Active | Stage::Unreported) => (Health::Unknown, "Progressing"),
         None => (Health::Unknown, "UnknownPhase"),
     };
-    HealthReport { health, reason: reason.to_owned(), message: String::new() }
+    HealthReport { health, reason: reason.to_owned(), ..HealthReport::default() }
 }
 
 /// `cluster: text` for each cluster that has something to say, in order of their names.

@@ -82,6 +82,6 @@ impl Interpreter for Schedule {
             Some("FailedValidation") => (Health::Unhealthy, "FailedValidation"),
             _ => (Health::Unknown, "Progressing"),
         };
-        Answer::Value(HealthReport { health, reason: reason.to_owned(), message: String::new() })
+        Answer::Value(HealthReport { health, reason: reason.to_owned(), ..HealthReport::default() })
     }
 }

@@ -18,7 +18,7 @@ mod compare;
 
 use std::fmt;
 
-use outrigger_interpreter::{Answer, Health, Operation, StatusItem};
+use outrigger_interpreter::{Answer, Health, HealthReport, Operation, StatusItem};
 use outrigger_object::{Object, diff::Difference};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -148,7 +148,7 @@ fn evaluate(engine: &Engine, case: &Case) -> Evaluated {
                     Health::Unhealthy => Value::Bool(false),
                     Health::Unknown => Value::Null,
                 };
-                vec![("healthy", healthy), ("health", to_value(&report))]
+                vec![("healthy", healthy), ("health", to_value(&HealthReport { rule: Default::default(), ..report }))]
             })
         }
         Operation::InterpretReplica => {

@@ -211,6 +211,7 @@ impl Declarative {
                 health: rule.health,
                 reason: text(&rule.reason, &rule.reason_from)?,
                 message: text(&rule.message, &rule.message_from)?,
+                rule: std::borrow::Cow::Borrowed(""),
             });
         }
         Ok(Health::Unknown.into())

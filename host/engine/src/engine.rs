@@ -12,12 +12,13 @@ use std::{
     borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
 use outrigger_interpreter::{
-    Answer, ClusterFacts, Component, Dependency, Error, HealthReport, Interpreter, LifeCycle, Operation, ReplicaInfo,
-    StatusItem,
+    Answer, ClusterFacts, Component, Dependency, Error, Given, HealthReport, Interpreter, LifeCycle, Operation,
+    Question, ReplicaInfo, StatusItem,
 };
 use outrigger_object::{Gvk, Object};
 use parking_lot::Mutex;
@@ -27,6 +28,7 @@ use crate::{
     catalogue,
     layer::{Conflict, Layer},
     native,
+    statistics::Statistics,
     table::{Installed, Table},
 };
 
@@ -69,6 +71,19 @@ impl<T> Reply<T> {
     }
 }
 
+/// What came of asking one interpreter, in [`Engine::explain`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its layer.
+    pub layer: Layer,
+    /// Its name.
+    pub interpreter: String,
+    /// What it said.
+    pub answer: Answer<Given>,
+    /// How long it took.
+    pub time: Duration,
+}
+
 /// One line of the dispatch table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -100,9 +115,25 @@ impl Engine {
     /// answered finish with the interpreters that they began with.
     pub fn install(&self, layer: Layer, interpreters: Vec<Arc<dyn Interpreter>>) {
         let mut installed = self.installed.lock();
-        installed.retain(|one| one.layer != layer);
-        installed.extend(interpreters.into_iter().map(|interpreter| Installed { layer, interpreter }));
+        let before: Vec<Installed> = installed.extract_if(.., |one| one.layer == layer).collect();
+        installed.extend(interpreters.into_iter().map(|interpreter| {
+            let known = before.iter().find(|one| one.interpreter.name() == interpreter.name());
+            let counters = known.map(|one| one.counters.clone()).unwrap_or_default();
+            Installed { layer, interpreter, counters }
+        }));
         self.table.store(Arc::new(Table::build(&installed)));
+    }
+
+    /// The interpreters of a layer.
+    pub fn installed(&self, layer: Layer) -> Vec<Arc<dyn Interpreter>> {
+        let installed = self.installed.lock();
+        installed.iter().filter(|one| one.layer == layer).map(|one| one.interpreter.clone()).collect()
+    }
+
+    /// How every interpreter has done so far.
+    pub fn statistics(&self) -> Vec<Statistics> {
+        let installed = self.installed.lock();
+        installed.iter().map(|one| one.counters.read(one.layer, one.interpreter.name())).collect()
     }
 
     /// Interpreters of one layer that want to answer the same questions.
@@ -110,7 +141,7 @@ impl Engine {
         self.table.load().conflicts.clone()
     }
 
-    /// Who is asked first, for every kind and question that somebody knows; sorted.
+    /// Who is asked first, for every question about a kind that somebody lists; sorted.
     pub fn routes(&self) -> Vec<Route> {
         let table = self.table.load();
         let mut routes: Vec<Route> = table
@@ -152,7 +183,8 @@ impl Engine {
         let table = self.table.load();
         let told = table
             .entry(observed.api_version(), observed.kind())
-            .and_then(|entry| catch_unwind(AssertUnwindSafe(|| entry.owner.has_started(observed))).ok());
+            .and_then(|entry| entry.owner.clone())
+            .and_then(|owner| catch_unwind(AssertUnwindSafe(|| owner.has_started(observed))).ok());
         told.unwrap_or_else(|| observed.status().and_then(Value::as_object).is_some_and(|status| !status.is_empty()))
     }
 
@@ -215,6 +247,40 @@ impl Engine {
         self.change(Operation::Localize, object.into(), |interpreter, object| interpreter.localize(object, cluster))
     }
 
+    /// Any operation, as data.
+    pub fn answer(&self, question: Question<'_>) -> Reply<Given> {
+        let object = question.object();
+        let table = self.table.load();
+        let Some(entry) = table.entry(object.api_version(), object.kind()) else { return Reply::NOT_HANDLED };
+        for one in entry.chain(question.operation()) {
+            match guarded(one, || question.clone().put_to(&*one.interpreter)) {
+                Answer::NotHandled => {}
+                answer => return Reply { answer, by: Some(one.clone()) },
+            }
+        }
+        Reply::NOT_HANDLED
+    }
+
+    /// What each interpreter that may answer a question says to it, in the order in which they are asked, up
+    /// to the first that answers; of one layer alone, if one is given. For people: nothing is counted.
+    pub fn explain(&self, question: &Question<'_>, layer: Option<Layer>) -> Vec<Step> {
+        let object = question.object();
+        let Some(entry) = self.table.load().entry(object.api_version(), object.kind()) else { return Vec::new() };
+        let mut steps = Vec::new();
+        let chain = entry.chain(question.operation()).iter();
+        for one in chain.filter(|one| layer.is_none_or(|layer| layer == one.layer)) {
+            let started = Instant::now();
+            let answer = caught(one, || question.clone().put_to(&*one.interpreter));
+            let time = started.elapsed();
+            let answered = answer != Answer::NotHandled;
+            steps.push(Step { layer: one.layer, interpreter: one.interpreter.name().to_owned(), answer, time });
+            if answered {
+                break;
+            }
+        }
+        steps
+    }
+
     fn ask<T>(
         &self,
         operation: Operation,
@@ -254,7 +320,15 @@ impl Engine {
     }
 }
 
+/// Asks and counts.
 fn guarded<T>(one: &Installed, question: impl FnOnce() -> Answer<T>) -> Answer<T> {
+    let started = Instant::now();
+    let answer = caught(one, question);
+    one.counters.count(&answer, started.elapsed());
+    answer
+}
+
+fn caught<T>(one: &Installed, question: impl FnOnce() -> Answer<T>) -> Answer<T> {
     catch_unwind(AssertUnwindSafe(question)).unwrap_or_else(|panic| {
         let name = one.interpreter.name();
         Answer::Failed(Error::internal(format_args!("{name} panicked: {}", panic_message(&*panic))))

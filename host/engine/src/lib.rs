@@ -14,9 +14,11 @@ mod engine;
 mod error;
 mod layer;
 pub mod native;
+mod statistics;
 mod table;
 
 pub use declarative::Declarative;
-pub use engine::{Engine, Reply, Route};
+pub use engine::{Engine, Reply, Route, Step};
 pub use error::{ErrorKind, LoadError};
 pub use layer::{Conflict, Layer};
+pub use statistics::Statistics;

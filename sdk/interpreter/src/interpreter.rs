@@ -55,6 +55,11 @@ impl Operations {
         self.0 & (1 << operation as u8) != 0
     }
 
+    /// Whether there is no operation in the set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// The set with one more operation.
     #[must_use]
     pub fn with(self, operation: Operation) -> Self {
@@ -94,6 +99,18 @@ pub trait Interpreter: Send + Sync + 'static {
 
     /// Kinds and operations, asked once when the interpreter is installed.
     fn supports(&self) -> Vec<Support>;
+
+    /// Whether the interpreter knows kinds by a rule as well as by a list, such as a webhook for all
+    /// kinds of a group: then [`supports_kind`](Self::supports_kind) is asked.
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    /// The operations that an open interpreter may answer for a kind that [`supports`](Self::supports)
+    /// does not list. Asked once per kind; install the interpreter again when the rule changes.
+    fn supports_kind(&self, gvk: &Gvk) -> Operations {
+        Operations::default()
+    }
 
     /// [`Operation::InterpretReplica`].
     fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {

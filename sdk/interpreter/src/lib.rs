@@ -10,10 +10,12 @@
 
 mod answer;
 mod interpreter;
+mod question;
 mod values;
 
 pub use answer::{Answer, Error, ErrorKind};
 pub use interpreter::{Interpreter, Operation, Operations, Support};
+pub use question::{Given, Question};
 pub use values::{
     ClusterFacts, Component, Dependency, Health, HealthReport, LabelSelector, LabelSelectorRequirement, LifeCycle,
     NodeClaim, ReplicaInfo, ReplicaRequirements, StatusItem,

@@ -1,6 +1,6 @@
 //! The values that go in and come out of interpreters. Their JSON is Karmada's.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use outrigger_object::PodResources;
 use schemars::JsonSchema;
@@ -124,6 +124,9 @@ pub struct HealthReport {
     /// A sentence for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// The rule of the interpreter that decided, where it has several: a machine-readable word or path.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub rule: Cow<'static, str>,
 }
 
 impl From<Health> for HealthReport {

@@ -6,7 +6,9 @@ use std::{
     thread,
 };
 
-use outrigger_interpreter::{Health, Operations, Support};
+use std::borrow::Cow;
+
+use outrigger_interpreter::{Given, Health, Operations, Question, Support};
 use serde_json::json;
 
 use super::*;
@@ -49,7 +51,7 @@ impl Interpreter for Scripted {
     }
 
     fn health(&self, _: &Object) -> Answer<HealthReport> {
-        self.answer(HealthReport { health: Health::Healthy, reason: self.name.to_owned(), message: String::new() })
+        self.answer(HealthReport { health: Health::Healthy, reason: self.name.to_owned(), ..HealthReport::default() })
     }
 
     fn retain(&self, mut desired: Object, _: &Object) -> Answer<Object> {
@@ -238,4 +240,79 @@ fn a_replacement_is_seen_whole_by_readers() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Knows every kind of one group, whatever its name.
+struct Open(&'static str);
+
+impl Interpreter for Open {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn supports(&self) -> Vec<Support> {
+        Vec::new()
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn supports_kind(&self, gvk: &Gvk) -> Operations {
+        let operation = (gvk.group == "example.com").then_some(Operation::InterpretHealth);
+        operation.into_iter().collect()
+    }
+
+    fn health(&self, _: &Object) -> Answer<HealthReport> {
+        Answer::Value(Health::Healthy.into())
+    }
+}
+
+#[test]
+fn open_interpreters_answer_for_kinds_that_nobody_lists() {
+    let engine = Engine::standard();
+    engine.install(Layer::Generic, vec![Arc::new(Open("generic"))]);
+    engine.install(Layer::Webhook, vec![Arc::new(Open("hook"))]);
+    for _ in 0..2 {
+        assert_eq!(engine.health(&widget()).interpreter(), Some("hook"));
+        assert!(engine.handles(&widget().gvk(), Operation::InterpretHealth));
+        assert!(!engine.handles(&widget().gvk(), Operation::Retain));
+        assert!(!engine.handles(&Gvk::new("other.com", "v1", "Widget"), Operation::InterpretHealth));
+    }
+    // Their layers hold beside interpreters that list the kind.
+    engine.install(Layer::Native, vec![scripted("listed", How::Value)]);
+    assert_eq!(engine.health(&widget()).interpreter(), Some("hook"));
+    engine.install(Layer::Webhook, Vec::new());
+    assert_eq!(engine.health(&widget()).interpreter(), Some("listed"));
+    engine.install(Layer::Native, vec![scripted("listed", How::NotHandled)]);
+    assert_eq!(engine.health(&widget()).interpreter(), Some("generic"));
+    assert_eq!(engine.conflicts(), []);
+    // Within a layer, who lists a kind goes before who knows it by a rule.
+    engine.install(Layer::Generic, vec![Arc::new(Open("a rule")), scripted("the list", How::Value)]);
+    assert_eq!(engine.health(&widget()).interpreter(), Some("the list"));
+    assert_eq!(engine.conflicts().len(), 1);
+}
+
+#[test]
+fn calls_are_counted_across_replacements_and_explained_without_counting() {
+    let engine = engine(&[(Layer::Addon, &[("a", How::NotHandled)]), (Layer::Native, &[("n", How::Failed)])]);
+    let _ = engine.health(&widget());
+    engine.install(Layer::Native, vec![scripted("n", How::Value)]);
+    let _ = engine.health(&widget());
+    let widget = widget();
+    let question = Question::InterpretHealth { object: Cow::Borrowed(&widget) };
+    let steps = engine.explain(&question, None);
+    let told: Vec<_> = steps.iter().map(|step| (step.layer, step.interpreter.as_str())).collect();
+    assert_eq!(told, [(Layer::Addon, "a"), (Layer::Native, "n")]);
+    assert_eq!(steps[0].answer, Answer::NotHandled);
+    assert!(matches!(&steps[1].answer, Answer::Value(Given::Health(report)) if report.reason == "n"));
+    assert_eq!(engine.explain(&question, Some(Layer::Addon)).len(), 1);
+    assert_eq!(engine.explain(&question, Some(Layer::Webhook)), []);
+    assert_eq!(engine.answer(question).interpreter(), Some("n"));
+
+    let counted: Vec<_> =
+        engine.statistics().into_iter().map(|one| (one.interpreter, one.calls, one.failures)).collect();
+    assert_eq!(counted, [("a".to_owned(), 3, 0), ("n".to_owned(), 3, 1)]);
+    let failure = engine.statistics()[1].last_failure.clone();
+    assert_eq!(failure.map(|error| error.to_string()).as_deref(), Some("spec: broken"));
 }

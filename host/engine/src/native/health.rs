@@ -13,7 +13,7 @@ fn healthy() -> HealthReport {
 }
 
 fn unhealthy(reason: &str, message: String) -> HealthReport {
-    HealthReport { health: Health::Unhealthy, reason: reason.to_owned(), message }
+    HealthReport { health: Health::Unhealthy, reason: reason.to_owned(), message, ..HealthReport::default() }
 }
 
 /// `Some` when the controller has not seen the latest spec yet.
