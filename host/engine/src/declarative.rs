@@ -59,7 +59,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Declarative {
     name: String,
-    gvk: Gvk,
+    kinds: Vec<Gvk>,
     life_cycle: Option<LifeCycle>,
     started: Option<Condition>,
     replicas: Option<Replicas>,
@@ -233,8 +233,13 @@ impl Interpreter for Declarative {
             (self.status.is_some(), Operation::InterpretStatus),
             (self.health.is_some(), Operation::InterpretHealth),
         ];
-        let operations = operations.into_iter().filter_map(|(has, operation)| has.then_some(operation)).collect();
-        vec![Support { gvk: self.gvk.clone(), operations, life_cycle: self.life_cycle, unmarked: false }]
+        let support = |gvk: &Gvk| Support {
+            gvk: gvk.clone(),
+            operations: operations.iter().filter_map(|(has, operation)| has.then_some(*operation)).collect(),
+            life_cycle: self.life_cycle,
+            unmarked: false,
+        };
+        self.kinds.iter().map(support).collect()
     }
 
     fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use outrigger_object::Gvk;
-
 use super::{
     Declarative, Needs, Reflect, Replicas, Rule,
     aggregate::Field,
@@ -31,7 +29,7 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
     }
     let compiled = Declarative {
         name: read.metadata.name,
-        gvk: Gvk::from_api_version(&spec.target.api_version, &spec.target.kind),
+        kinds: spec.target.kinds(),
         life_cycle: spec.life_cycle,
         started: spec.started.as_ref().map(|text| compiler.condition(text)).transpose()?,
         replicas: spec.replicas.map(|block| compiler.replicas(&block)).transpose()?,
