@@ -31,6 +31,7 @@ mod cel;
 mod compile;
 pub mod format;
 mod path;
+mod target;
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,7 @@ mod tests;
 use std::sync::Arc;
 
 use outrigger_interpreter::{
-    Answer, Dependency, Error, Health, HealthReport, Interpreter, LifeCycle, Operation, ReplicaInfo,
+    Answer, Dependency, Error, Health, HealthReport, Interpreter, LifeCycle, Operation, Operations, ReplicaInfo,
     ReplicaRequirements, StatusItem, Support,
 };
 use outrigger_object::{Gvk, Object, PodResources};
@@ -48,6 +49,7 @@ use self::{
     aggregate::Field,
     cel::Condition,
     path::{Path, Place},
+    target::Targets,
 };
 use crate::{
     LoadError,
@@ -59,7 +61,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Declarative {
     name: String,
-    kinds: Vec<Gvk>,
+    targets: Targets,
     life_cycle: Option<LifeCycle>,
     started: Option<Condition>,
     replicas: Option<Replicas>,
@@ -118,6 +120,19 @@ impl Declarative {
         let read: format::Interpreter = serde_saphyr::from_str_with_options(yaml, yaml_options())
             .map_err(|error| LoadError::of_yaml(source, &error))?;
         Ok(Arc::new(compile::interpreter(source, read)?))
+    }
+
+    fn operations(&self) -> Operations {
+        let operations = [
+            (self.replicas.is_some(), Operation::InterpretReplica),
+            (self.revise.is_some(), Operation::ReviseReplica),
+            (self.retain.is_some(), Operation::Retain),
+            (self.aggregate.is_some(), Operation::AggregateStatus),
+            (self.dependencies.is_some(), Operation::InterpretDependency),
+            (self.status.is_some(), Operation::InterpretStatus),
+            (self.health.is_some(), Operation::InterpretHealth),
+        ];
+        operations.into_iter().filter_map(|(has, operation)| has.then_some(operation)).collect()
     }
 
     fn replica_info(&self, rule: &Replicas, object: &Object) -> Result<ReplicaInfo> {
@@ -224,22 +239,16 @@ impl Interpreter for Declarative {
     }
 
     fn supports(&self) -> Vec<Support> {
-        let operations = [
-            (self.replicas.is_some(), Operation::InterpretReplica),
-            (self.revise.is_some(), Operation::ReviseReplica),
-            (self.retain.is_some(), Operation::Retain),
-            (self.aggregate.is_some(), Operation::AggregateStatus),
-            (self.dependencies.is_some(), Operation::InterpretDependency),
-            (self.status.is_some(), Operation::InterpretStatus),
-            (self.health.is_some(), Operation::InterpretHealth),
-        ];
-        let support = |gvk: &Gvk| Support {
-            gvk: gvk.clone(),
-            operations: operations.iter().filter_map(|(has, operation)| has.then_some(*operation)).collect(),
-            life_cycle: self.life_cycle,
-            unmarked: false,
-        };
-        self.kinds.iter().map(support).collect()
+        let (operations, life_cycle) = (self.operations(), self.life_cycle);
+        self.targets.listed().map(|gvk| Support { gvk, operations, life_cycle, unmarked: false }).collect()
+    }
+
+    fn is_open(&self) -> bool {
+        self.targets.is_open()
+    }
+
+    fn supports_kind(&self, gvk: &Gvk) -> Operations {
+        if self.targets.contain(gvk) { self.operations() } else { Operations::default() }
     }
 
     fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {

@@ -177,12 +177,19 @@ fn find(kinds: &Kinds, api_version: &str, kind: &str) -> Option<Arc<Entry>> {
     kinds.get(kind)?.iter().find(|entry| entry.api_version == api_version).cloned()
 }
 
-/// Adds open interpreters, which give way to those of their layer that list the kind.
+/// Adds open interpreters, which give way to those of their layer that list the kind. Among the bundled ones
+/// that is how an exception to a rule is written, and no conflict.
 fn with_open(entry: &mut Entry, open: &[Installed], conflicts: &mut Vec<Conflict>) {
+    let listed = entry.operations.clone();
+    let excepted = |one: &Installed, operation: Operation| {
+        one.layer == Layer::Bundled
+            && listed.get(operation as usize).is_some_and(|chain| chain.iter().any(|other| other.layer == one.layer))
+    };
     for one in open {
         if !entry.knows(one) {
             let operations = guarded(one, |interpreter| interpreter.supports_kind(&entry.gvk));
-            entry.add(one, operations, conflicts);
+            let free = Operation::ALL.into_iter().filter(|operation| !excepted(one, *operation));
+            entry.add(one, free.filter(|operation| operations.contains(*operation)).collect(), conflicts);
         }
     }
 }

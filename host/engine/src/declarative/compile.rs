@@ -8,6 +8,7 @@ use super::{
     cel::Condition,
     format::{self, Op, Text},
     path::{Path, Place},
+    target::Targets,
 };
 use crate::LoadError;
 
@@ -23,13 +24,13 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
     compiler.expect(&read.api_version, format::API_VERSION, "apiVersion")?;
     compiler.expect(&read.kind, format::KIND, "kind")?;
     let spec = read.spec;
-    let lists = [&spec.target.api_version, &spec.target.kind, &read.metadata.name];
-    if lists.iter().any(|text| text.is_empty()) {
-        return Err(LoadError::at(source, (0, 0), "metadata.name, target.apiVersion and target.kind are needed"));
+    if read.metadata.name.is_empty() {
+        return Err(LoadError::at(source, (0, 0), "metadata.name is needed"));
     }
+    let targets = Targets::parse(&spec.target).map_err(|message| LoadError::at(source, (0, 0), message))?;
     let compiled = Declarative {
         name: read.metadata.name,
-        kinds: spec.target.kinds(),
+        targets,
         life_cycle: spec.life_cycle,
         started: spec.started.as_ref().map(|text| compiler.condition(text)).transpose()?,
         replicas: spec.replicas.map(|block| compiler.replicas(&block)).transpose()?,

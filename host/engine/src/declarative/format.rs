@@ -4,7 +4,6 @@
 //! server when the interpreter is an object there.
 
 use outrigger_interpreter::{Health, LifeCycle};
-use outrigger_object::Gvk;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -93,7 +92,8 @@ pub struct Spec {
     pub health: Option<Vec<HealthRule>>,
 }
 
-/// A kind, or several of one group that live by the same rules.
+/// A kind, and others that live by the same rules. An interpreter that lists a kind goes before one that
+/// knows it by a `*`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
@@ -101,26 +101,15 @@ pub struct Target {
     pub api_version: String,
     /// Its kind.
     pub kind: String,
-    /// Other versions of the group, in which objects have the same form.
+    /// Other groups with the same rules; `*.example.com` is every group below that name.
+    #[serde(default)]
+    pub also_groups: Vec<String>,
+    /// Other versions in which objects have the same form; `*` is any.
     #[serde(default)]
     pub also_versions: Vec<String>,
-    /// Other kinds of the group with the same rules, in each of the versions.
+    /// Other kinds with the same rules, in each of the versions; `*` is any.
     #[serde(default)]
     pub also_kinds: Vec<String>,
-}
-
-impl Target {
-    /// All that is targeted: every kind in every version.
-    pub fn kinds(&self) -> Vec<Gvk> {
-        let first = Gvk::from_api_version(&self.api_version, &self.kind);
-        let versions = || std::iter::once(&first.version).chain(&self.also_versions);
-        let kinds = std::iter::once(&self.kind).chain(&self.also_kinds);
-        kinds
-            .flat_map(|kind| {
-                versions().map(|version| Gvk { version: version.clone(), kind: kind.clone(), ..first.clone() })
-            })
-            .collect()
-    }
 }
 
 /// How many replicas, and what each needs.

@@ -53,14 +53,12 @@ fn faults_have_a_place(#[case] spec: &str, #[case] line: u64, #[case] part: &str
 }
 
 #[test]
-fn a_target_is_every_kind_in_every_version() {
-    let text = HEAD.replace("Widget}", "Widget, alsoVersions: [v1beta1], alsoKinds: [Gadget]}");
+fn a_target_may_be_open() {
+    let text = HEAD.replace("Widget}", "Widget, alsoGroups: ['*.example.com'], alsoVersions: ['*']}");
     let interpreter = Declarative::parse("w.yaml", &format!("{text}  health:\n  - health: Healthy\n")).unwrap();
-    let kinds: Vec<String> = interpreter.supports().iter().map(|support| support.gvk.to_string()).collect();
-    assert_eq!(kinds.len(), 4);
-    for (version, kind) in [("v1", "Widget"), ("v1beta1", "Widget"), ("v1", "Gadget"), ("v1beta1", "Gadget")] {
-        assert!(kinds.contains(&Gvk::new("example.com", version, kind).to_string()), "{kinds:?}");
-    }
+    let operations = |group: &str| interpreter.supports_kind(&Gvk::new(group, "v7", "Widget"));
+    assert!(interpreter.is_open() && operations("a.example.com").contains(Operation::InterpretHealth));
+    assert!(!operations("a.example.com").contains(Operation::Retain) && operations("example.org").is_empty());
 }
 
 #[test]

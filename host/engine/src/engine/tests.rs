@@ -291,6 +291,10 @@ fn open_interpreters_answer_for_kinds_that_nobody_lists() {
     engine.install(Layer::Generic, vec![Arc::new(Open("a rule")), scripted("the list", How::Value)]);
     assert_eq!(engine.health(&widget()).interpreter(), Some("the list"));
     assert_eq!(engine.conflicts().len(), 1);
+    engine.install(Layer::Generic, Vec::new());
+    engine.install(Layer::Bundled, vec![Arc::new(Open("a rule")), scripted("the list", How::Value)]);
+    assert_eq!(engine.health(&widget()).interpreter(), Some("the list"));
+    assert_eq!(engine.conflicts(), []);
 }
 
 #[test]
