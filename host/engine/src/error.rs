@@ -44,6 +44,11 @@ impl LoadError {
         self.line
     }
 
+    /// The column of the fault, from 1; 0 when it is not known.
+    pub fn column(&self) -> u64 {
+        self.column
+    }
+
     /// What is wrong, without the place.
     pub fn message(&self) -> &str {
         &self.message

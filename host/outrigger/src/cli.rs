@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::interpreter::Interpreter;
+
 /// A multi-cluster Kubernetes control plane that speaks Karmada's API and hosts addons.
 #[derive(Debug, Parser)]
 #[command(name = "outrigger", version, propagate_version = true, max_term_width = 100)]
@@ -49,6 +51,9 @@ pub enum Command {
     /// Addons: what this control plane knows of other people's kinds.
     #[command(subcommand)]
     Addon(Addon),
+    /// Write, check and try interpreters: what teaches the control plane a kind.
+    #[command(subcommand)]
+    Interpreter(Interpreter),
     /// Print shell completion.
     Completion {
         /// For which shell.

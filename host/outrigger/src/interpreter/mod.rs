@@ -1,0 +1,23 @@
+//! `outrigger interpreter …`: what an interpreter's author works with.
+//!
+//! Each subcommand is a module with its arguments, a `run`, and its printing; what it finds out comes from
+//! `outrigger-workbench`.
+
+mod test;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Write, check and try interpreters: what teaches the control plane a kind.
+#[derive(Debug, Subcommand)]
+pub enum Interpreter {
+    /// Run cases against interpreters.
+    Test(test::Test),
+}
+
+/// Runs `outrigger interpreter …`.
+pub async fn run(args: Interpreter) -> Result<()> {
+    match args {
+        Interpreter::Test(args) => test::run(args),
+    }
+}
