@@ -11,7 +11,7 @@
 //! The format is that of Karmada's own cases: `desiredObj`, `observedObj`, `statusItems`, `inputReplicas`, and
 //! in `output` the keys `replica`, `requires`, `components`, `revised`, `retained`, `aggregatedStatus`, `status`,
 //! `healthy`, `dependencies`, by operation. `"{{EXCLUDE}}"` stands for anything, quantities compare as
-//! quantities, dependencies as a set. Two keys are our own: `health`, the whole report, and `failed`, a
+//! quantities, dependencies as a set, components by name. Two keys are our own: `health`, the whole report, and `failed`, a
 //! part of the message with which the operation must fail.
 
 mod compare;
@@ -43,13 +43,22 @@ pub struct Case {
     #[serde(default)]
     pub observed_obj: Option<Object>,
     /// What the clusters report.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub status_items: Vec<StatusItem>,
     /// Replicas to write.
     #[serde(default)]
     pub input_replicas: Option<i64>,
-    /// What must come out.
+    /// What must come out; without it, only that the operation does not fail.
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub output: Map<String, Value>,
+}
+
+fn null_is_empty<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// How a case has gone.

@@ -86,6 +86,7 @@ pub struct Component {
 #[serde(rename_all = "camelCase")]
 pub struct StatusItem {
     /// Name of the cluster.
+    #[serde(default)]
     pub cluster_name: String,
     /// Status as the member's interpreter reflected it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,10 +15,10 @@ pub fn outputs(expected: &Map<String, Value>, actual: &Map<String, Value>) -> Ve
     let mut problems = Vec::new();
     for (key, expected) in expected {
         let actual = actual.get(key).cloned().unwrap_or_default();
-        let found = if key == "dependencies" {
-            differences(&sorted(expected), &sorted(&actual))
-        } else {
-            differences(expected, &actual)
+        let found = match key.as_str() {
+            "dependencies" => differences(&sorted(expected, Value::to_string), &sorted(&actual, Value::to_string)),
+            "components" => differences(&sorted(expected, name), &sorted(&actual, name)),
+            _ => differences(expected, &actual),
         };
         problems.extend(found.into_iter().map(|difference| {
             let path = match difference.path.as_str() {
@@ -36,12 +36,16 @@ fn differences(expected: &Value, actual: &Value) -> Vec<Difference> {
     differences_unless(expected, actual, &mut same)
 }
 
-/// Dependencies have no order.
-fn sorted(list: &Value) -> Value {
+fn name(component: &Value) -> String {
+    component.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// A list that has no order, in one that does not depend on how it was made.
+fn sorted(list: &Value, key: fn(&Value) -> String) -> Value {
     match list {
         Value::Array(items) => {
             let mut items = items.clone();
-            items.sort_by_cached_key(Value::to_string);
+            items.sort_by_cached_key(key);
             Value::Array(items)
         }
         other => other.clone(),
@@ -90,6 +94,10 @@ mod tests {
     #[case(
         json!({"dependencies": [{"name": "b"}, {"name": "a"}]}), json!({"dependencies": [{"name": "a"}, {"name": "b"}]}),
         &[])]
+    #[case(
+        json!({"components": [{"name": "b", "replicas": 1}, {"name": "a"}]}),
+        json!({"components": [{"name": "a", "replicas": 0}, {"name": "b", "replicas": 1}]}),
+        &["components[0].replicas: expected nothing, got 0"])]
     #[case(
         json!({"dependencies": []}), json!({"dependencies": [{"name": "a"}]}),
         &["dependencies[0]: expected nothing, got {\"name\":\"a\"}"])]
