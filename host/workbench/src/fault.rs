@@ -60,17 +60,14 @@ pub enum Error {
     },
     /// What was named is of no use.
     #[error(transparent)]
-    Fault(#[from] FaultError),
+    Fault(Fault),
 }
 
-/// A [`Fault`] that ends the whole command.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct FaultError(pub Fault);
+impl std::error::Error for Fault {}
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        Self::Fault(FaultError(fault))
+        Self::Fault(fault)
     }
 }
 

@@ -1,14 +1,16 @@
 //! What an interpreter's author works with: `outrigger interpreter …` without the printing.
 //!
-//! [`files`] finds and sorts what directories hold, [`load`] compiles the interpreters among it, and
-//! [`suite`] runs cases against them.
+//! [`files`] finds and sorts what directories hold, [`load`] compiles the interpreters among it,
+//! [`suite`] runs cases against them, and [`ask`] puts single questions about [`objects`].
 //!
 //! **Invariant:** a file that cannot be read or does not compile is a [`Fault`] with its place, and never
 //! silently left out.
 
+pub mod ask;
 mod fault;
 pub mod files;
 pub mod load;
+pub mod objects;
 pub mod suite;
 
 pub use fault::{Error, ErrorKind, Fault};

@@ -1,14 +1,13 @@
 //! Compiling interpreters out of files.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use outrigger_engine::{Declarative, Engine, Layer};
 use outrigger_interpreter::Interpreter;
-use outrigger_object::Gvk;
 
 use crate::{
-    Fault,
-    files::{Content, Document, Folder},
+    Error, Fault,
+    files::{self, Content, Document, Folder},
 };
 
 /// How an interpreter is written.
@@ -43,13 +42,6 @@ pub struct Loaded {
     pub form: Form,
     /// The interpreter, ready to be asked.
     pub interpreter: Arc<dyn Interpreter>,
-}
-
-impl Loaded {
-    /// The kinds that it supports.
-    pub fn kinds(&self) -> Vec<Gvk> {
-        self.interpreter.supports().into_iter().map(|support| support.gvk).collect()
-    }
 }
 
 impl fmt::Debug for Loaded {
@@ -87,6 +79,18 @@ pub fn folder(folder: &Folder) -> (Vec<Loaded>, Vec<Fault>) {
         }
     }
     (loaded, faults)
+}
+
+/// Compiles all interpreters of files and directories; what does not compile is a fault.
+pub fn all<P: AsRef<Path>>(paths: &[P]) -> Result<(Vec<Loaded>, Vec<Fault>), Error> {
+    let mut loaded = Vec::new();
+    let mut faults = Vec::new();
+    for one in files::read(paths)? {
+        let (interpreters, wrong) = folder(&one);
+        loaded.extend(interpreters);
+        faults.extend(one.faults.into_iter().chain(wrong));
+    }
+    Ok((loaded, faults))
 }
 
 /// An engine that knows these interpreters, in the user layer, and nothing else.

@@ -3,6 +3,8 @@
 //! Each subcommand is a module with its arguments, a `run`, and its printing; what it finds out comes from
 //! `outrigger-workbench`.
 
+mod live;
+mod run;
 mod test;
 
 use anyhow::Result;
@@ -11,13 +13,14 @@ use clap::Subcommand;
 /// Write, check and try interpreters: what teaches the control plane a kind.
 #[derive(Debug, Subcommand)]
 pub enum Interpreter {
-    /// Run cases against interpreters.
     Test(test::Test),
+    Run(run::Run),
 }
 
 /// Runs `outrigger interpreter …`.
 pub async fn run(args: Interpreter) -> Result<()> {
     match args {
         Interpreter::Test(args) => test::run(args),
+        Interpreter::Run(args) => run::run(args).await,
     }
 }
