@@ -7,7 +7,9 @@
 //! silently left out.
 
 pub mod ask;
+pub mod definitions;
 mod fault;
+pub mod fields;
 pub mod files;
 pub mod load;
 pub mod objects;

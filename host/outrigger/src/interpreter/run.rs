@@ -174,7 +174,7 @@ fn listed(paths: &[PathBuf]) -> String {
 /// One answer with its reasons, and what every layer said.
 fn single(record: &Record) -> String {
     let mut text = match (&record.error, &record.value) {
-        (Some(_), _) => "no answer\n".to_owned(),
+        (Some(_), _) | (None, Value::Null) => "no answer\n".to_owned(),
         (None, Value::String(word)) => format!("{word}\n"),
         (None, value) => serde_saphyr::to_string(value).unwrap_or_else(|_| value.to_string()),
     };
