@@ -3,6 +3,7 @@
 //! Each subcommand is a module with its arguments, a `run`, and its printing; what it finds out comes from
 //! `outrigger-workbench`.
 
+mod list;
 mod live;
 mod run;
 mod test;
@@ -15,6 +16,7 @@ use clap::Subcommand;
 pub enum Interpreter {
     Test(test::Test),
     Run(run::Run),
+    List(list::List),
 }
 
 /// Runs `outrigger interpreter …`.
@@ -22,5 +24,6 @@ pub async fn run(args: Interpreter) -> Result<()> {
     match args {
         Interpreter::Test(args) => test::run(args),
         Interpreter::Run(args) => run::run(args).await,
+        Interpreter::List(args) => list::run(args).await,
     }
 }
