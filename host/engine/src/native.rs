@@ -32,8 +32,8 @@ use outrigger_interpreter::{
 use outrigger_object::{Gvk, Object};
 use serde_json::Value;
 
-pub(crate) use counts::{TEMPLATE_GENERATION, has_seen, of_cluster, statuses};
-pub(crate) use dependencies::pod_dependencies;
+pub(crate) use counts::{TEMPLATE_GENERATION, of_cluster, statuses};
+pub(crate) use dependencies::pod_spec_dependencies;
 
 type Path = &'static [&'static str];
 type Result<T> = std::result::Result<T, Error>;
@@ -87,7 +87,7 @@ const KINDS: &[Kind] = &[
         revise: Some(REPLICAS),
         retain: Some(retain::replicas),
         aggregate: Some(|template, items| counts::DEPLOYMENT.aggregate(template, items)),
-        dependencies: Some(|object| pod_dependencies(object, TEMPLATE)),
+        dependencies: Some(|object| dependencies::pod_dependencies(object, TEMPLATE)),
         status: Some(|object| counts::DEPLOYMENT.reflect(object)),
         health: Some(health::deployment),
         ..NONE
@@ -111,7 +111,7 @@ const KINDS: &[Kind] = &[
         replicas: Some(workload::replicas),
         revise: Some(REPLICAS),
         aggregate: Some(|template, items| counts::REPLICA_SET.aggregate(template, items)),
-        dependencies: Some(|object| pod_dependencies(object, TEMPLATE)),
+        dependencies: Some(|object| dependencies::pod_dependencies(object, TEMPLATE)),
         status: Some(|object| counts::REPLICA_SET.reflect(object)),
         health: Some(health::replica_set),
         ..NONE
@@ -121,7 +121,7 @@ const KINDS: &[Kind] = &[
         api_version: "apps/v1",
         kind: "DaemonSet",
         aggregate: Some(|template, items| counts::DAEMON_SET.aggregate(template, items)),
-        dependencies: Some(|object| pod_dependencies(object, TEMPLATE)),
+        dependencies: Some(|object| dependencies::pod_dependencies(object, TEMPLATE)),
         status: Some(|object| counts::DAEMON_SET.reflect(object)),
         health: Some(health::daemon_set),
         ..NONE
@@ -135,7 +135,7 @@ const KINDS: &[Kind] = &[
         revise: Some(&["spec", "parallelism"]),
         retain: Some(retain::job),
         aggregate: Some(job::aggregate),
-        dependencies: Some(|object| pod_dependencies(object, TEMPLATE)),
+        dependencies: Some(|object| dependencies::pod_dependencies(object, TEMPLATE)),
         status: Some(status::job),
         started: Some(job::has_started),
         ..NONE
@@ -145,7 +145,7 @@ const KINDS: &[Kind] = &[
         api_version: "batch/v1",
         kind: "CronJob",
         aggregate: Some(job::aggregate_cron),
-        dependencies: Some(|object| pod_dependencies(object, JOB_TEMPLATE)),
+        dependencies: Some(|object| dependencies::pod_dependencies(object, JOB_TEMPLATE)),
         ..NONE
     },
     Kind {
@@ -155,7 +155,7 @@ const KINDS: &[Kind] = &[
         replicas: Some(workload::pod_replicas),
         retain: Some(retain::pod),
         aggregate: Some(aggregate::pod),
-        dependencies: Some(|object| pod_dependencies(object, POD)),
+        dependencies: Some(|object| dependencies::pod_dependencies(object, POD)),
         health: Some(health::pod),
         ..NONE
     },

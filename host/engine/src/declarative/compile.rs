@@ -1,13 +1,17 @@
 //! From the form in which an interpreter is written to the one in which it runs. Every fault is found here.
 
+mod aggregate;
+mod replicas;
+mod rules;
+
 use std::fmt;
 
 use super::{
-    Declarative, Needs, Reflect, Replicas, Rule,
-    aggregate::Field,
+    Declarative,
     cel::Condition,
-    format::{self, Op, Text},
+    format::{self, Text},
     path::{Path, Place},
+    replicas::Count,
     target::Targets,
 };
 use crate::LoadError;
@@ -25,34 +29,28 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
     compiler.expect(&read.kind, format::KIND, "kind")?;
     let spec = read.spec;
     if read.metadata.name.is_empty() {
-        return Err(LoadError::at(source, (0, 0), "metadata.name is needed"));
+        return Err(compiler.nowhere("metadata.name is needed"));
     }
-    let targets = Targets::parse(&spec.target).map_err(|message| LoadError::at(source, (0, 0), message))?;
+    let targets = Targets::parse(&spec.target).map_err(|message| compiler.nowhere(message))?;
     let compiled = Declarative {
         name: read.metadata.name,
         targets,
         life_cycle: spec.life_cycle,
         started: spec.started.as_ref().map(|text| compiler.condition(text)).transpose()?,
-        replicas: spec.replicas.map(|block| compiler.replicas(&block)).transpose()?,
-        revise: spec.revise_replica.map(|block| compiler.place(&block.path)).transpose()?,
-        retain: spec.retain.map(|block| compiler.places(&block.paths)).transpose()?,
-        aggregate: spec
-            .aggregate_status
-            .map(|block| block.fields.into_iter().map(|field| compiler.field(field)).collect::<Loaded<_>>())
-            .transpose()?,
-        dependencies: spec
-            .dependencies
-            .map(|list| list.into_iter().map(|one| compiler.needs(one)).collect::<Loaded<_>>())
-            .transpose()?,
-        status: spec
-            .status
-            .map(|block| Ok(Reflect { places: compiler.places(&block.paths)?, generations: block.generations }))
-            .transpose()?,
-        health: spec
-            .health
-            .map(|rules| rules.into_iter().map(|rule| compiler.rule(rule)).collect::<Loaded<_>>())
-            .transpose()?,
+        replicas: spec.replicas.map(|block| compiler.replicas(block)).transpose()?,
+        components: spec.components.map(|list| compiler.all(list, Compiler::component)).transpose()?,
+        revise: spec.revise_replica.map(|block| compiler.revise(block)).transpose()?,
+        retain: spec.retain.map(|block| compiler.retain(block)).transpose()?,
+        aggregate: spec.aggregate_status.map(|block| compiler.aggregate(block)).transpose()?,
+        dependencies: spec.dependencies.map(|list| compiler.all(list, Compiler::needs)).transpose()?,
+        status: spec.status.map(|block| compiler.status(block)).transpose()?,
+        health: spec.health.map(|list| compiler.all(list, Compiler::rule)).transpose()?,
     };
+    if compiled.replicas.as_ref().is_some_and(|rule| matches!(rule.count, Count::Components))
+        && compiled.components.is_none()
+    {
+        return Err(compiler.nowhere("replicas has ofComponents, and there is no block components"));
+    }
     Ok(compiled)
 }
 
@@ -62,6 +60,18 @@ impl Compiler<'_> {
         LoadError::at(self.source, (location.line(), location.column()), message)
     }
 
+    fn nowhere(&self, message: impl fmt::Display) -> LoadError {
+        LoadError::at(self.source, (0, 0), message)
+    }
+
+    /// A fault at the first text that is there.
+    fn wrong_at<'t>(&self, texts: impl IntoIterator<Item = Option<&'t Text>>, message: &str) -> LoadError {
+        match texts.into_iter().flatten().next() {
+            Some(text) => self.wrong(text, message),
+            None => self.nowhere(message),
+        }
+    }
+
     fn expect(&self, text: &Text, expected: &str, key: &str) -> Loaded<()> {
         if text.0.value == expected {
             return Ok(());
@@ -69,12 +79,28 @@ impl Compiler<'_> {
         Err(self.wrong(text, format_args!("{key} is {expected:?}, not {:?}", text.0.value)))
     }
 
+    fn all<T, U>(&self, list: Vec<T>, compile: impl Fn(&Self, T) -> Loaded<U>) -> Loaded<Vec<U>> {
+        list.into_iter().map(|one| compile(self, one)).collect()
+    }
+
     fn path(&self, text: &Text) -> Loaded<Path> {
         Path::parse(&text.0.value).map_err(|message| self.wrong(text, message))
     }
 
+    fn maybe_path(&self, text: Option<&Text>) -> Loaded<Option<Path>> {
+        text.map(|text| self.path(text)).transpose()
+    }
+
+    fn paths(&self, texts: &[Text]) -> Loaded<Vec<Path>> {
+        texts.iter().map(|text| self.path(text)).collect()
+    }
+
     fn place(&self, text: &Text) -> Loaded<Place> {
         Place::parse(&text.0.value).map_err(|message| self.wrong(text, message))
+    }
+
+    fn maybe_place(&self, text: Option<&Text>) -> Loaded<Option<Place>> {
+        text.map(|text| self.place(text)).transpose()
     }
 
     fn places(&self, texts: &[Text]) -> Loaded<Vec<Place>> {
@@ -85,96 +111,10 @@ impl Compiler<'_> {
         Condition::parse(&text.0.value).map_err(|message| self.wrong(text, message))
     }
 
-    /// The names that lead to a pod spec, from a path to it or to the template around it.
-    fn pod_spec(&self, template: Option<&Text>, spec: Option<&Text>) -> Loaded<Option<Vec<String>>> {
-        let names = |text: &Text| {
-            self.place(text)?.names().ok_or_else(|| self.wrong(text, "only names of fields can lead to a pod"))
-        };
-        match (template, spec) {
-            (None, None) => Ok(None),
-            (Some(text), None) => {
-                let mut names = names(text)?;
-                names.push("spec".to_owned());
-                Ok(Some(names))
-            }
-            (None, Some(text)) => names(text).map(Some),
-            (Some(_), Some(text)) => Err(self.wrong(text, "podSpec and podTemplate exclude each other")),
+    fn not_yet(&self, texts: impl IntoIterator<Item = Option<impl std::borrow::Borrow<Text>>>) -> Loaded<()> {
+        match texts.into_iter().flatten().next() {
+            Some(text) => Err(self.wrong(text.borrow(), "cel and lua are not read here yet")),
+            None => Ok(()),
         }
-    }
-
-    fn replicas(&self, block: &format::Replicas) -> Loaded<Replicas> {
-        Ok(Replicas {
-            path: self.place(&block.path)?,
-            default: block.default,
-            pod_spec: self.pod_spec(block.pod_template.as_ref(), block.pod_spec.as_ref())?,
-        })
-    }
-
-    fn field(&self, field: format::Field) -> Loaded<Field> {
-        let wrong = |message: &str| self.wrong(&field.path, message);
-        match field.op {
-            Op::Worst if field.order.as_ref().is_none_or(Vec::is_empty) => return Err(wrong("worst needs an order")),
-            op if op != Op::Worst && (field.order.is_some() || field.unreported.is_some()) => {
-                return Err(wrong("order and unreported belong to worst"));
-            }
-            op if op != Op::Count && field.equal.is_some() => return Err(wrong("equal belongs to count")),
-            op if op != Op::MergeConditions && field.negative.is_some() => {
-                return Err(wrong("negative belongs to mergeConditions"));
-            }
-            Op::ObservedGeneration if field.from.is_some() || field.default.is_some() || field.initial.is_some() => {
-                return Err(wrong("observedGeneration takes neither from nor default nor initial"));
-            }
-            _ => {}
-        }
-        Ok(Field {
-            place: self.place(&field.path)?,
-            from: self.path(field.from.as_ref().unwrap_or(&field.path))?,
-            op: field.op,
-            order: field.order.unwrap_or_default(),
-            unreported: field.unreported,
-            equal: field.equal,
-            negative: field.negative.unwrap_or_default(),
-            default: field.default,
-            initial: field.initial,
-        })
-    }
-
-    fn needs(&self, read: format::Dependency) -> Loaded<Needs> {
-        if let Some(path) = self.pod_spec(read.pod_template.as_ref(), read.pod_spec.as_ref())? {
-            let place = read.pod_template.as_ref().or(read.pod_spec.as_ref());
-            let named = [read.api_version.is_some(), read.kind.is_some(), read.namespace.is_some()];
-            let named = named.contains(&true) || read.optional.is_some() || read.cluster_scoped;
-            return match (place, read.name.is_some() || named) {
-                (Some(text), true) => Err(self.wrong(text, "an entry is for a pod or for a kind, not for both")),
-                _ => Ok(Needs::Pod(path)),
-            };
-        }
-        let (Some(api_version), Some(kind), Some(name)) = (read.api_version, read.kind, read.name) else {
-            let message = "a dependency has apiVersion, kind and name, or podTemplate, or podSpec";
-            return Err(LoadError::at(self.source, (0, 0), message));
-        };
-        if let (true, Some(text)) = (read.cluster_scoped, &read.namespace) {
-            return Err(self.wrong(text, "a cluster-scoped kind has no namespace"));
-        }
-        Ok(Needs::Named {
-            api_version,
-            kind,
-            name: self.path(&name)?,
-            namespace: read.namespace.as_ref().map(|text| self.place(text)).transpose()?,
-            cluster_scoped: read.cluster_scoped,
-            optional: read.optional.unwrap_or(true),
-        })
-    }
-
-    fn rule(&self, rule: format::HealthRule) -> Loaded<Rule> {
-        let place = |text: &Option<Text>| text.as_ref().map(|text| self.place(text)).transpose();
-        Ok(Rule {
-            when: rule.when.as_ref().map(|text| self.condition(text)).transpose()?,
-            health: rule.health,
-            reason_from: place(&rule.reason_from)?,
-            message_from: place(&rule.message_from)?,
-            reason: rule.reason,
-            message: rule.message,
-        })
     }
 }

@@ -3,6 +3,9 @@
 //! A [`Place`] is a path that can name only one value; it is walked directly, can be written to, and says so
 //! when it meets something that it cannot step into. A [`Path`] may also be a query that finds several.
 
+mod dialect;
+mod pattern;
+
 use std::fmt;
 
 use jsonpath_rust::{
@@ -16,7 +19,37 @@ use outrigger_interpreter::Error;
 use outrigger_object::Object;
 use serde_json::{Map, Value};
 
+pub use self::pattern::Pattern;
 use super::Result;
+
+const MAX_LENGTH: usize = 1024;
+
+/// Where a path begins: a whole object, a status, or an item of a list.
+#[derive(Clone, Copy, Debug)]
+pub enum Root<'v> {
+    /// The fields of an object.
+    Map(&'v Map<String, Value>),
+    /// Any value.
+    Value(&'v Value),
+}
+
+impl<'v> From<&'v Object> for Root<'v> {
+    fn from(object: &'v Object) -> Self {
+        Self::Map(&object.0)
+    }
+}
+
+impl<'v> From<&'v Map<String, Value>> for Root<'v> {
+    fn from(map: &'v Map<String, Value>) -> Self {
+        Self::Map(map)
+    }
+}
+
+impl<'v> From<&'v Value> for Root<'v> {
+    fn from(value: &'v Value) -> Self {
+        Self::Value(value)
+    }
+}
 
 /// A path to one value.
 #[derive(Clone, Debug)]
@@ -50,14 +83,7 @@ pub enum Path {
 impl Path {
     /// Compiles a path; the leading `$.` may be left out.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let full = match text.as_bytes().first() {
-            Some(b'$') => text.to_owned(),
-            Some(b'.' | b'[') => format!("${text}"),
-            Some(_) => format!("$.{text}"),
-            None => return Err("a path is empty".to_owned()),
-        };
-        let query = parse_json_path(&full)
-            .map_err(|error| format!("{text:?} is not a path: {}", reason(&error.to_string())))?;
+        let query = query(text)?;
         let steps: Option<Vec<Step>> = query.segments.iter().map(step).collect();
         let mut segments = query.segments.into_iter();
         match (steps, segments.next()) {
@@ -72,22 +98,44 @@ impl Path {
         }
     }
 
-    /// The values in an object; `null` counts as missing.
-    pub fn find<'v>(&self, object: &'v Object) -> Result<Vec<&'v Value>> {
-        self.find_in_map(&object.0)
-    }
-
-    /// The values in a map.
-    pub fn find_in_map<'v>(&self, map: &'v Map<String, Value>) -> Result<Vec<&'v Value>> {
+    /// The values below a root; `null` counts as missing.
+    pub fn find<'v>(&self, root: impl Into<Root<'v>>) -> Result<Vec<&'v Value>> {
         match self {
-            Self::Place(place) => Ok(place.walk_map(map)?.into_iter().collect()),
+            Self::Place(place) => Ok(place.find(root)?.into_iter().collect()),
             Self::Query { field, rest, text } => {
-                let Some(value) = map.get(field) else { return Ok(Vec::new()) };
+                let Some(value) = fields(root.into(), text)?.and_then(|map| map.get(field)) else {
+                    return Ok(Vec::new());
+                };
                 let found =
                     js_path_process(rest, value).map_err(|error| Error::invalid(format_args!("{text}: {error}")))?;
                 Ok(found.into_iter().map(|one| one.val()).filter(|value| !value.is_null()).collect())
             }
         }
+    }
+
+    /// The first text that is found. A place that holds something else is an error; a query passes over it.
+    pub fn text<'v>(&self, root: impl Into<Root<'v>>) -> Result<Option<&'v str>> {
+        match self {
+            Self::Place(place) => place.str(root),
+            Self::Query { .. } => Ok(self.find(root)?.into_iter().find_map(Value::as_str)),
+        }
+    }
+
+    /// As it was written.
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Place(place) => &place.text,
+            Self::Query { text, .. } => text,
+        }
+    }
+}
+
+/// The fields of a root; `None` when it is null.
+fn fields<'v>(root: Root<'v>, text: &str) -> Result<Option<&'v Map<String, Value>>> {
+    match root {
+        Root::Map(map) | Root::Value(Value::Object(map)) => Ok(Some(map)),
+        Root::Value(Value::Null) => Ok(None),
+        Root::Value(other) => Err(wrong(text, "an object on the way", other)),
     }
 }
 
@@ -100,50 +148,45 @@ impl Place {
         }
     }
 
-    /// The names, when all steps are names of fields.
-    pub fn names(&self) -> Option<Vec<String>> {
-        self.steps
-            .iter()
-            .map(|step| match step {
-                Step::Field(name) => Some(name.clone()),
-                Step::Index(_) => None,
-            })
-            .collect()
+    /// As it was written.
+    pub fn source(&self) -> &str {
+        &self.text
     }
 
-    /// The value in a status or any other value.
-    pub fn find<'v>(&self, value: &'v Value) -> Result<Option<&'v Value>> {
-        match value {
-            Value::Object(map) => self.walk_map(map),
-            Value::Null => Ok(None),
-            _ => Err(self.wrong("an object", value)),
+    /// The value below a root.
+    pub fn find<'v>(&self, root: impl Into<Root<'v>>) -> Result<Option<&'v Value>> {
+        match fields(root.into(), &self.text)? {
+            Some(map) => self.walk_map(map),
+            None => Ok(None),
         }
     }
 
-    /// The value in an object.
-    pub fn find_in<'v>(&self, object: &'v Object) -> Result<Option<&'v Value>> {
-        self.walk_map(&object.0)
+    /// The integer, which may be written as text; an empty text is none.
+    pub fn lenient_int<'v>(&self, root: impl Into<Root<'v>>) -> Result<Option<i64>> {
+        match self.find(root)? {
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => text
+                .trim()
+                .parse()
+                .map(Some)
+                .map_err(|_| Error::invalid(format_args!("{}: expected a whole number, found {text:?}", self.text))),
+            Some(value) => as_int(value).map(Some).ok_or_else(|| self.wrong("an integer", value)),
+            None => Ok(None),
+        }
     }
 
-    /// The integer in an object.
-    pub fn int(&self, object: &Object) -> Result<Option<i64>> {
-        self.typed(object, "an integer", |value| {
-            value.as_i64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))
-        })
-    }
-
-    /// The string in an object.
-    pub fn str<'v>(&self, object: &'v Object) -> Result<Option<&'v str>> {
-        self.typed(object, "a string", Value::as_str)
+    /// The string.
+    pub fn str<'v>(&self, root: impl Into<Root<'v>>) -> Result<Option<&'v str>> {
+        self.typed(root, "a string", Value::as_str)
     }
 
     fn typed<'v, T>(
         &self,
-        object: &'v Object,
+        root: impl Into<Root<'v>>,
         expected: &str,
         read: impl Fn(&'v Value) -> Option<T>,
     ) -> Result<Option<T>> {
-        let Some(value) = self.find_in(object)? else { return Ok(None) };
+        let Some(value) = self.find(root)? else { return Ok(None) };
         read(value).map(Some).ok_or_else(|| self.wrong(expected, value))
     }
 
@@ -192,16 +235,30 @@ impl Place {
     }
 
     fn wrong(&self, expected: &str, found: &Value) -> Error {
-        let found = match found {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "an object",
-        };
-        Error::invalid(format_args!("{}: expected {expected}, found {found}", self.text))
+        wrong(&self.text, expected, found)
     }
+}
+
+/// A value of another type than is needed.
+pub fn wrong(path: &str, expected: &str, found: &Value) -> Error {
+    Error::invalid(format_args!("{path}: expected {expected}, found {}", type_name(found)))
+}
+
+/// What a value is, for people.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The integer that a value is; a float without a fraction counts as one.
+pub fn as_int(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))
 }
 
 enum Parent<'v> {
@@ -233,11 +290,23 @@ fn descend<'v>(map: &'v mut Map<String, Value>, steps: &[Step], make: bool) -> O
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Place(place) => f.write_str(&place.text),
-            Self::Query { text, .. } => f.write_str(text),
-        }
+        f.write_str(self.source())
     }
+}
+
+/// Parses a path in either dialect; the leading `$.` may be left out.
+fn query(text: &str) -> std::result::Result<JpQuery, String> {
+    if text.len() > MAX_LENGTH {
+        return Err(format!("a path is longer than {MAX_LENGTH} bytes"));
+    }
+    let translated = dialect::translate(text).map_err(|reason| format!("{text:?} is not a path: {reason}"))?;
+    let full = match translated.as_bytes().first() {
+        Some(b'$') => translated,
+        Some(b'.' | b'[') => format!("${translated}").into(),
+        Some(_) => format!("$.{translated}").into(),
+        None => return Err("a path is empty".to_owned()),
+    };
+    parse_json_path(&full).map_err(|error| format!("{text:?} is not a path: {}", reason(&error.to_string())))
 }
 
 fn step(segment: &Segment) -> Option<Step> {
@@ -310,7 +379,7 @@ mod tests {
     #[case("spec.text.deeper", "spec.text.deeper: expected an object on the way, found a string")]
     #[case("spec.n[0]", "spec.n[0]: expected a list on the way, found a number")]
     fn fails_where_it_cannot_step(#[case] path: &str, #[case] expected: &str) {
-        assert_eq!(Place::parse(path).unwrap().find_in(&object()).unwrap_err().to_string(), expected);
+        assert_eq!(Place::parse(path).unwrap().find(&object()).unwrap_err().to_string(), expected);
     }
 
     #[rstest]

@@ -1,3 +1,4 @@
+use outrigger_interpreter::Health;
 use rstest::rstest;
 use serde_json::json;
 
@@ -16,8 +17,8 @@ fn load(spec: &str) -> Arc<dyn Interpreter> {
 
 #[rstest]
 #[case::unknown_block("  replicaz: {path: a}\n", 6, "unknown field")]
-#[case::unknown_key("  replicas:\n    path: a\n    paths: b\n", 8, "unknown field")]
-#[case::missing_key("  retain: {}\n", 6, "missing field")]
+#[case::unknown_key("  replicas:\n    path: a\n    pathz: b\n", 8, "unknown field")]
+#[case::missing_key("  retain: {}\n", 0, "retain has paths, rules or lua")]
 #[case::bad_path("  replicas:\n    path: 'spec['\n", 7, "\"spec[\" is not a path")]
 #[case::several("  retain:\n    paths:\n    - spec.a\n    - spec.b[*]\n", 9, "can find several values")]
 #[case::bad_cel("  health:\n  - health: Healthy\n    when: 'status.phase =='\n", 8, "")]
@@ -33,9 +34,8 @@ fn load(spec: &str) -> Arc<dyn Interpreter> {
     "neither"
 )]
 #[case::two_pods("  replicas: {path: a, podTemplate: b, podSpec: c}\n", 6, "exclude each other")]
-#[case::pod_in_list("  replicas: {path: a, podTemplate: 'b[0]'}\n", 6, "only names of fields")]
 #[case::pod_and_kind("  dependencies:\n  - {podSpec: a, kind: Secret}\n", 7, "not for both")]
-#[case::half_a_kind("  dependencies:\n  - {kind: Secret, name: a}\n", 0, "apiVersion, kind and name")]
+#[case::half_a_kind("  dependencies:\n  - {kind: Secret, name: a}\n", 7, "apiVersion, kind and name")]
 #[case::scope(
     "  dependencies:\n  - {apiVersion: v1, kind: Node, name: a, clusterScoped: true, namespace: b}\n",
     7,
@@ -101,16 +101,42 @@ fn nothing_is_supported_without_a_block() {
 #[case::count("count", json!([{"a": 1}, {"a": "x"}, {}]), json!(2))]
 #[case::count_equal("count, equal: x", json!([{"a": 1}, {"a": "x"}, {"a": "x"}]), json!(2))]
 #[case::worst("worst, order: [Bad, Busy, Good]", json!([{"a": "Good"}, {"a": "Busy"}, {"a": "Odd"}]), json!("Busy"))]
-#[case::worst_unknown("worst, order: [Bad]", json!([{"a": "Odd"}]), json!("gone"))]
+#[case::worst_unknown("worst, order: [Bad]", json!([{"a": "Odd"}, {"a": "Strange"}]), json!("Odd"))]
+#[case::worst_of_a_rank("worst, order: [Bad|Sad, Good]", json!([{"a": "Good"}, {"a": "Sad"}, {"a": "Bad"}]), json!("Sad"))]
+#[case::worst_along("worst, order: [Bad, Good], along: [why]", json!([{"a": "Good", "why": 1}, {"a": "Bad", "why": 2}]), json!("Bad"))]
+#[case::best("best, order: [Good, Bad]", json!([{"a": "Bad"}, {"a": "Good"}]), json!("Good"))]
 #[case::worst_unreported("worst, order: [Bad, New, Good], unreported: New", json!([{"a": "Good"}, null]), json!("New"))]
 #[case::worst_only_unreported("worst, order: [Bad, New, Good], unreported: New", json!([null]), json!("New"))]
 #[case::union("union", json!([{"a": [1, 2]}, {"a": [2, 3]}, {"a": 4}]), json!([1, 2, 3, 4]))]
 #[case::concat("concat", json!([{"a": [1, 2]}, {"a": [2]}]), json!([1, 2, 2]))]
 #[case::from("sum, from: 'list[*].n'", json!([{"list": [{"n": 1}, {"n": 2}]}, {"list": [{"n": 4}]}]), json!(7))]
 #[case::default("last, default: none", json!([{}]), json!("none"))]
-#[case::initial("last, initial: start", json!([null]), json!("start"))]
-#[case::no_default_unreported("last, default: none", json!([null]), json!("old"))]
-#[case::no_clusters("last", json!([]), json!("old"))]
+#[case::default_unreported("last, default: none", json!([null]), json!("none"))]
+#[case::nobody_has_it("last", json!([null]), json!("gone"))]
+#[case::keep("last, keep: true", json!([{}, null]), json!("old"))]
+#[case::initial("sum, initial: start", json!([]), json!("start"))]
+#[case::no_clusters("last, default: x", json!([]), json!("old"))]
+#[case::sum_of_no_clusters("sum", json!([]), json!(0))]
+#[case::keep_without_clusters("sum, keep: true", json!([]), json!("old"))]
+#[case::skip_empty("last, skipEmpty: true", json!([{"a": "x"}, {"a": ""}, {"a": []}]), json!("x"))]
+#[case::last_report("lastReport, default: x", json!([{"a": 1}, {"a": 2}, null]), json!(2))]
+#[case::last_report_lacks_it("lastReport, default: x", json!([{"a": 1}, {}]), json!("gone"))]
+#[case::last_report_of_nobody("lastReport, default: x", json!([null]), json!("x"))]
+#[case::latest_text("latest", json!([{"a": "b"}, {"a": ""}, {"a": "c"}, {"a": "a"}]), json!("c"))]
+#[case::longest("longest", json!([{"a": "59m59s"}, {"a": "1h2m"}, {"a": "odd"}]), json!("1h2m"))]
+#[case::quantities("sumQuantities", json!([{"a": "1500m"}, {"a": ""}, {"a": 2}]), json!("3500m"))]
+#[case::no_quantities("sumQuantities", json!([{}]), json!("0"))]
+#[case::union_by("union, by: [k]", json!([{"a": [{"k": 1, "v": 1}, {"k": 2}]}, {"a": [{"k": 1, "v": 2}]}]), json!([{"k": 1, "v": 2}, {"k": 2}]))]
+#[case::with_cluster("concatWithCluster", json!([{"a": ["x", 1]}, {"a": "y"}]), json!(["c0=x", "c0=1", "c1=y"]))]
+#[case::group_by("groupBy, by: [k], fields: [{path: n, op: sum}, {path: m, op: last}]",
+    json!([{"a": [{"k": 1, "n": 1, "o": 1}, {"k": 2, "n": 5}]}, {"a": [{"k": 1, "n": 2, "m": 3, "o": 2}]}]),
+    json!([{"k": 1, "n": 3, "m": 3, "o": 1}, {"k": 2, "n": 5}]))]
+#[case::merge_maps("mergeMaps", json!([{"a": {"x": 1, "y": 1}}, {"a": {"y": 2}}]), json!({"x": 1, "y": 2}))]
+#[case::sum_maps("sumMaps", json!([{"a": {"x": {"n": 1}, "t": "u"}}, {"a": {"x": {"n": 2, "m": 1}, "t": "v"}}]), json!({"x": {"n": 3, "m": 1}, "t": "v"}))]
+#[case::group_conditions("groupConditions",
+    json!([{"a": [{"type": "R", "status": "True", "message": "x", "at": 1}]}, {"a": [{"type": "R", "status": "True", "message": "y"}, {"type": "R", "status": "False", "message": "z"}]}]),
+    json!([{"type": "R", "status": "True", "message": "c0=x, c1=y", "at": 1}, {"type": "R", "status": "False", "message": "c1=z"}]))]
+#[case::when_present("sum, whenPresent: true", json!([{"a": 1}]), json!(1))]
 fn operators(#[case] op: &str, #[case] statuses: Value, #[case] expected: Value) {
     let interpreter = load(&format!("  aggregateStatus:\n    fields:\n    - {{path: a, op: {op}}}\n"));
     let template = Object::from_value(json!({"status": {"a": "old", "other": 1}})).unwrap();
@@ -121,8 +147,10 @@ fn operators(#[case] op: &str, #[case] statuses: Value, #[case] expected: Value)
 
 #[rstest]
 #[case("sum", json!({"a": "1"}), "the status from cluster c0: a: expected a number, found \"1\"")]
-#[case("latest", json!({"a": "now"}), "the status from cluster c0: a: expected a time, found \"now\"")]
-#[case("worst, order: [x]", json!({"a": 1}), "the status from cluster c0: a: expected a string")]
+#[case("latest", json!({"a": 3}), "the status from cluster c0: a: expected a time, found 3")]
+#[case("groupBy, by: [k], fields: [{path: n, op: sum}]", json!({"a": [{"k": 1, "n": "1"}]}), "the status from cluster c0: n: expected a number, found \"1\"")]
+#[case("union, by: [k]", json!({"a": [3]}), "the status from cluster c0: k: expected an object on the way, found a number")]
+#[case("worst, order: [x]", json!({"a": 1}), "the status from cluster c0: a: expected a string, found 1")]
 #[case("mergeConditions", json!({"a": {"type": "x"}}), "the status from cluster c0: the object: expected a list, found an object")]
 #[case("sum", json!([1]), "the status from cluster c0: expected an object")]
 fn operators_fail_with_the_cluster(#[case] op: &str, #[case] status: Value, #[case] expected: &str) {

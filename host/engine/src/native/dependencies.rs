@@ -27,10 +27,15 @@ type Names<'v> = BTreeSet<(&'static str, &'v str)>;
 
 /// ConfigMaps, Secrets, PersistentVolumeClaims and the ServiceAccount of the pod spec at a path, in the
 /// object's own namespace. The account `default` is there anyway.
-pub(crate) fn pod_dependencies(object: &Object, path: &[&str]) -> Result<Vec<Dependency>> {
+pub fn pod_dependencies(object: &Object, path: &[&str]) -> Result<Vec<Dependency>> {
     let root = object.cursor();
     let names = pod_names(&root.at(path)?)?;
     Ok(named(object, names))
+}
+
+/// The same for a pod spec that is somewhere in an object of a namespace.
+pub fn pod_spec_dependencies(spec: &Cursor, namespace: &str) -> Result<Vec<Dependency>> {
+    Ok(in_namespace(namespace, pod_names(spec)?))
 }
 
 /// The same, without the claims that the StatefulSet makes itself.
@@ -82,12 +87,16 @@ pub fn service_import(object: &Object) -> Result<Vec<Dependency>> {
 }
 
 fn named(object: &Object, names: Names) -> Vec<Dependency> {
+    in_namespace(object.namespace(), names)
+}
+
+fn in_namespace(namespace: &str, names: Names) -> Vec<Dependency> {
     names
         .into_iter()
         .map(|(kind, name)| Dependency {
             api_version: "v1".to_owned(),
             kind: kind.to_owned(),
-            namespace: object.namespace().to_owned(),
+            namespace: namespace.to_owned(),
             name: name.to_owned(),
             label_selector: None,
         })
