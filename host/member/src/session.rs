@@ -32,6 +32,8 @@ pub struct Member {
     pub member: Client,
     /// The interpreters.
     pub engine: Arc<Engine>,
+    /// Works of all clusters, where this process knows them; else those of this cluster are watched.
+    pub works: Option<Informer>,
 }
 
 /// How a session works.
@@ -47,6 +49,9 @@ pub struct SessionConfig {
     pub status: Option<StatusConfig>,
     /// The Lease of a pull cluster; `None` for a push cluster.
     pub lease: Option<LeaseConfig>,
+    /// How long the word that a Work was applied waits for what the member's controllers are about to say
+    /// of it, so that both are written at once. Under load it is longer.
+    pub settle: Duration,
     /// Decides the jitter.
     pub seed: u64,
 }
@@ -59,6 +64,7 @@ impl Default for SessionConfig {
             backoff: Backoff::default(),
             status: Some(StatusConfig::default()),
             lease: None,
+            settle: Duration::from_millis(100),
             seed: 0,
         }
     }
@@ -89,7 +95,7 @@ impl MemberSession {
         clock: Arc<dyn Clock>,
         parent: &CancellationToken,
     ) -> Self {
-        let Member { name, hub, member, engine } = member;
+        let Member { name, hub, member, engine, works: all_works } = member;
         let cancel = parent.child_token();
         let member = member.with_deadline(config.deadline);
         let queue = Queue::new(config.backoff, config.seed);
@@ -99,8 +105,10 @@ impl MemberSession {
 
         let own = Selection::all(cluster::resource()).fields(format!("metadata.name={name}"));
         let this_cluster = Informer::start(hub.clone(), own, &cancel);
-        let selection = Selection::all(work::resource()).namespace(execution_space(&name));
-        let works = Informer::unstarted(selection, &cancel);
+        let works = match &all_works {
+            Some(all) => all.view(execution_space(&name), &cancel),
+            None => Informer::unstarted(Selection::all(work::resource()).namespace(execution_space(&name)), &cancel),
+        };
         works.add_index(work::BY_OBJECT, work::index_values);
 
         let executor = Arc::new(Executor {
@@ -115,11 +123,16 @@ impl MemberSession {
             breaker: breaker.clone(),
             memory,
             written: Mutex::new(BTreeMap::new()),
+            queue: queue.clone(),
+            settle: config.settle,
             recorder: recorder.clone(),
             clock: clock.clone(),
         });
         enqueue_changes(&works, &executor, &queue);
-        works.begin(hub.clone());
+        match &all_works {
+            Some(all) => works.begin_view(all),
+            None => works.begin(hub.clone()),
+        }
 
         let mut tasks = JoinSet::new();
         let controller =

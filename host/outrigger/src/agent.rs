@@ -126,7 +126,7 @@ async fn start(
     let keeper = (connection, stop.clone());
     tasks.spawn(async move { keeper.0.keep(keeper.1).await });
     let engine = engine::engine()?;
-    let member = Member { name: name.to_owned(), hub, member: member.client.clone(), engine };
+    let member = Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None };
     Ok(MemberSession::start(member, SessionConfig::pull(), recorder, clock, stop))
 }
 

@@ -166,6 +166,13 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         self.0.state.lock().ready.len()
     }
 
+    /// Keys that are worked on, wait for a worker, or will within this time.
+    pub fn pending(&self, within: Duration) -> usize {
+        let state = self.0.state.lock();
+        let soon = state.delayed.range(..(Instant::now() + within, u64::MAX));
+        state.ready.len() + state.working.len() + soon.count()
+    }
+
     /// Whether no key waits for a worker.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -322,6 +329,18 @@ mod tests {
         assert_eq!([key(&queue).await, key(&queue).await, key(&queue).await], ["a", "b", "c"]);
         assert!(nothing(&queue).await);
         assert!(queue.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pending_is_what_will_be_worked_on_soon() {
+        let queue = queue();
+        queue.add("a");
+        queue.add("b");
+        queue.add_after("c", Duration::from_secs(1));
+        queue.add_after("d", Duration::from_secs(9));
+        let _job = queue.next().await.unwrap();
+        let pending = [0, 1, 9].map(|seconds| queue.pending(Duration::from_secs(seconds)));
+        assert_eq!(pending, [2, 3, 4]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -99,7 +99,13 @@ impl Sessions {
                 return Err(Error::transient(format!("cluster {name} cannot be connected to: {why}")));
             }
         };
-        let member = Member { name: name.clone(), hub: hub.client.clone(), member, engine: hub.engine.clone() };
+        let member = Member {
+            name: name.clone(),
+            hub: hub.client.clone(),
+            member,
+            engine: hub.engine.clone(),
+            works: Some(hub.works.informer().clone()),
+        };
         let session =
             MemberSession::start(member, hub.options.session, hub.recorder.clone(), hub.clock.clone(), &hub.cancel);
         held.insert(name, Held { session, way });

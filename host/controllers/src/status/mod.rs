@@ -2,7 +2,8 @@
 //!
 //! Clusters answer within moments of each other, and each answer would be a write. So the first
 //! status waits a little for the clusters that have not answered yet, and writes for one binding keep
-//! a small distance; a change that comes alone is written at once.
+//! a small distance, which grows with the number of bindings that wait; a change that comes alone is
+//! written at once.
 //!
 //! **Invariant:** the template's status is written alone, by a patch that holds for the version that
 //! was read. Without a status subresource that patch goes to the main resource, and still changes
@@ -26,8 +27,16 @@ use crate::hub::{Event, Hub};
 
 /// How long the first status of a binding waits for clusters that have not answered.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The same for each binding that waits as well: under load clusters answer late.
+const PATIENCE_EACH: Duration = Duration::from_millis(10);
+/// At most.
+const PATIENCE_MOST: Duration = Duration::from_secs(3);
 /// The least distance between two writes for one binding.
 const DISTANCE: Duration = Duration::from_millis(10);
+/// The same for each binding that waits as well: under load writes go together.
+const DISTANCE_EACH: Duration = Duration::from_millis(1);
+/// At most.
+const DISTANCE_MOST: Duration = Duration::from_millis(500);
 
 /// See the module.
 pub(crate) struct Status {
@@ -49,18 +58,22 @@ impl Status {
 
     /// How long to hold back, if at all.
     fn hold(&self, key: &ObjectKey, complete: bool, now: Instant) -> Option<Duration> {
+        let under_load = |least: Duration, each: Duration, most: Duration| {
+            let waiting = u32::try_from(self.hub.queues.status.pending(most)).unwrap_or(u32::MAX);
+            least.saturating_add(each.saturating_mul(waiting)).min(most)
+        };
         let mut pace = self.pace.lock();
         let pace = pace.entry(key.clone()).or_insert(Pace { waiting: None, written: None });
         if complete {
             pace.waiting = None;
         } else {
             let since = *pace.waiting.get_or_insert(now);
-            let left = PATIENCE.saturating_sub(now - since);
+            let left = under_load(PATIENCE, PATIENCE_EACH, PATIENCE_MOST).saturating_sub(now - since);
             if !left.is_zero() {
                 return Some(left);
             }
         }
-        let left = DISTANCE.saturating_sub(now - pace.written?);
+        let left = under_load(DISTANCE, DISTANCE_EACH, DISTANCE_MOST).saturating_sub(now - pace.written?);
         (!left.is_zero()).then_some(left)
     }
 

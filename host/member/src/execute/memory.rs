@@ -36,6 +36,8 @@ struct Entry {
     sent: Option<Sent>,
     /// The object as the last write left it, until the watch has told of it.
     latest: Option<(Arc<Object>, Instant)>,
+    /// When we last wrote it.
+    written: Option<Instant>,
     /// Corrections made in a row, and when the last one was.
     fight: Option<(u32, Instant)>,
 }
@@ -84,9 +86,15 @@ impl Memory {
     pub fn wrote(&mut self, reference: &ObjectRef, desired: Option<&Object>, written: &Arc<Object>) {
         let entry = self.objects.entry(reference.clone()).or_default();
         entry.latest = Some((written.clone(), Instant::now()));
+        entry.written = Some(Instant::now());
         if let Some(desired) = desired {
             entry.sent = Some(Sent::new(desired, written));
         }
+    }
+
+    /// How long ago we wrote it; `None` where we have not since we began.
+    pub fn since_write(&self, reference: &ObjectRef) -> Option<Duration> {
+        Some(self.objects.get(reference)?.written?.elapsed())
     }
 
     /// The watch has told of an object: of its deletion, or of this version.

@@ -21,11 +21,11 @@ use outrigger_engine::Engine;
 use outrigger_interpreter::{Answer, LifeCycle, Operation};
 use outrigger_object::{Object, ObjectKey, Resource};
 use outrigger_runtime::{
-    Client, Clock, Discovery, Error, ErrorKind, Informer, Lookup, Outcome, Patch, Reconciler, Recorder, Result,
+    Client, Clock, Discovery, Error, ErrorKind, Informer, Lookup, Outcome, Patch, Queue, Reconciler, Recorder, Result,
     Subresource,
 };
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
@@ -46,6 +46,10 @@ const RECHECK: Duration = Duration::from_secs(30);
 const DELETION: Duration = Duration::from_secs(5);
 /// How long a status that was written is believed without word from the watch.
 const TRUST: Duration = Duration::from_secs(30);
+/// How much longer [`Executor::settle`] is for each Work that waits as well: a busy member answers late.
+const SETTLE_EACH: Duration = Duration::from_millis(1);
+/// How much longer it is at most.
+const SETTLE_MOST: Duration = Duration::from_millis(500);
 
 /// Executes the Works of one cluster.
 pub struct Executor {
@@ -60,6 +64,9 @@ pub struct Executor {
     pub(crate) breaker: Breaker,
     pub(crate) memory: Arc<Mutex<Memory>>,
     pub(crate) written: Mutex<BTreeMap<ObjectKey, (String, WorkStatus, Instant)>>,
+    pub(crate) queue: Queue<ObjectKey>,
+    /// How long the word that a Work was applied waits for the first that the member's controllers say of it.
+    pub(crate) settle: Duration,
     pub(crate) recorder: Recorder,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -68,6 +75,8 @@ pub struct Executor {
 struct Done {
     verdict: Verdict,
     next: Next,
+    /// Since when it is in the member, where its controllers have not looked at it since.
+    unseen: Option<Duration>,
 }
 
 enum Next {
@@ -107,11 +116,22 @@ impl Reconciler for Executor {
             // It went away meanwhile: what is known of the Work stays.
             return self.unreachable(&work, &why).await;
         }
+        if let Some(wait) = self.settling(&work, &done) {
+            return Ok(Outcome::Waiting(wait));
+        }
         let generation = work.object.generation();
         let status = status::of_verdicts(&work.status, &verdicts, generation, self.clock.now());
         self.write_status(&work, status).await?;
         outcome(done)
     }
+}
+
+/// Whether the member's controllers have still to look at an object: nothing but they write its status,
+/// and it has none, or one of an older generation.
+fn is_unseen(resource: &Resource, observed: &Object) -> bool {
+    let is_empty = |status: &Value| status.as_object().is_none_or(serde_json::Map::is_empty);
+    (resource.has_status && observed.status().is_none_or(is_empty))
+        || observed.int(&["status", "observedGeneration"]).is_some_and(|seen| seen < observed.generation())
 }
 
 /// What the queue is told: the error that is retried soonest, else the shortest wait.
@@ -145,6 +165,18 @@ fn urgency(kind: ErrorKind) -> u8 {
 }
 
 impl Executor {
+    /// How long to wait with word that all was applied: the member's controllers are about to say
+    /// something of it, and both go together. What failed, and what was known before, does not wait.
+    fn settling(&self, work: &Work, done: &[Done]) -> Option<Duration> {
+        if work.is_applied() || done.iter().any(|done| done.verdict.result.is_err()) {
+            return None;
+        }
+        let waiting = u32::try_from(self.queue.pending(SETTLE_MOST)).unwrap_or(u32::MAX);
+        let most = self.settle + SETTLE_EACH.saturating_mul(waiting).min(SETTLE_MOST);
+        let left = done.iter().filter_map(|done| most.checked_sub(done.unseen?)).max()?;
+        (!left.is_zero()).then_some(left)
+    }
+
     async fn unreachable(&self, work: &Work, why: &str) -> Result<Outcome> {
         if !work.is_applied() {
             let why = format!("cluster {} does not answer: {why}", self.cluster);
@@ -200,7 +232,7 @@ impl Executor {
             _ => {
                 let message = format!("no such kind {gvk} in cluster {}: install its CRD there", self.cluster);
                 let verdict = verdict(ordinal, manifest, "", Err(message));
-                Done { verdict, next: Next::After(RECHECK) }
+                Done { verdict, next: Next::After(RECHECK), unseen: None }
             }
         }
     }
@@ -229,7 +261,9 @@ impl Executor {
             retained: retained.as_ref(),
         };
         let mut step = plan::plan(&inputs);
-        let done = |result, next| Ok(Done { verdict: verdict(ordinal, manifest, &resource.plural, result), next });
+        let done = |result, next| {
+            Ok(Done { verdict: verdict(ordinal, manifest, &resource.plural, result), next, unseen: None })
+        };
         match &step {
             Step::Over(why) => return done(Ok(Settled::Over(why)), Next::Rest),
             Step::Refuse(why) => return done(Err(why.clone()), Next::After(RECHECK)),
@@ -267,21 +301,25 @@ impl Executor {
             };
             debug!(object = %reference, version = written.resource_version(), "written to the member");
             self.memory.lock().wrote(&reference, sent, written);
-            if matches!(next, Next::Rest) {
-                // Should the watch have told of its deletion before, nothing else would look again.
-                next = Next::After(memory::TRUST);
-            }
+        }
+        if matches!(next, Next::Rest) && self.memory.lock().latest(&reference).is_some() {
+            // Should the watch have told of its deletion before, nothing else would look again.
+            next = Next::After(memory::TRUST);
         }
         let mut verdict = verdict(ordinal, manifest, &resource.plural, Ok(Settled::Present(None)));
         verdict.contested = contested;
+        let mut unseen = None;
         if let Some(newest) = written.or(observed) {
+            if is_unseen(resource, &newest) {
+                unseen = self.memory.lock().since_write(&reference);
+            }
             let reflection = reflect::reflect(&self.engine, resource, &identifier, &newest);
             for failure in &reflection.failures {
                 self.recorder.warn(&work.object, event::REFLECT_STATUS_FAILED, failure.as_str());
             }
             verdict.result = Ok(Settled::Present(reflection.status));
         }
-        Ok(Done { verdict, next })
+        Ok(Done { verdict, next, unseen })
     }
 
     /// The object in the member: as our last write left it, as the watch knows it, or else as the
@@ -390,7 +428,8 @@ fn verdict(ordinal: usize, manifest: &Object, plural: &str, result: Result<Settl
 }
 
 fn failed(ordinal: usize, manifest: &Object, plural: &str, error: Error) -> Done {
-    Done { verdict: verdict(ordinal, manifest, plural, Err(error.to_string())), next: Next::Failed(error) }
+    let verdict = verdict(ordinal, manifest, plural, Err(error.to_string()));
+    Done { verdict, next: Next::Failed(error), unseen: None }
 }
 
 fn contest(what: &str, desired: &Object, observed: &Object) -> String {

@@ -1,6 +1,7 @@
 //! Execution of declarative objects.
 
 use outrigger_apiserver::User;
+use outrigger_object::Object;
 use outrigger_runtime::{DeleteParams, Patch, Subresource, conditions};
 use serde_json::json;
 
@@ -26,6 +27,61 @@ async fn applies_and_tells_in_one_write() {
     let count = |writes: Vec<String>, what: &str| writes.iter().filter(|line| line.contains(what)).count();
     assert_eq!(count(world.writes_to_hub(), "/works/w/status"), 1, "one status write per Work");
     assert_eq!(count(world.writes_to_member(), "/configmaps/a?"), 1, "one write of the object");
+}
+
+fn deployment(name: &str, replicas: i64) -> Object {
+    object(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "default", "name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": {
+            "metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}},
+    }))
+}
+
+/// The member's controllers say what they see of a generation.
+async fn observe(world: &World, name: &str, generation: i64, ready: i64) {
+    let status = json!({"status": {"observedGeneration": generation, "replicas": ready, "readyReplicas": ready}});
+    let key = default_key(name);
+    world.member.patch(&deployments(), &key, &Patch::Merge(status), Subresource::Status).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_applied_and_what_the_member_says_of_it_go_together() {
+    let mut world = World::new().await;
+    world.config.settle = LONG;
+    world.start();
+    world.work("w", &[deployment("a", 2)]).await;
+    world.until_member(&deployments(), &default_key("a"), "there", |_| true).await;
+    observe(&world, "a", 1, 2).await;
+    let ready = |count: i64| {
+        move |work: &Object| {
+            let first = work.get(&["status", "manifestStatuses"]).and_then(|list| list.get(0));
+            first.and_then(|first| first.pointer("/status/readyReplicas")) == Some(&json!(count))
+        }
+    };
+    world.until_work("w", "its status is there", ready(2)).await;
+    world.until_applied("w", "True", "").await;
+    let writes = || world.writes_to_hub().iter().filter(|line| line.contains("/works/w/status")).count();
+    assert_eq!(writes(), 1, "one write for both");
+
+    // What comes later does not wait.
+    observe(&world, "a", 1, 1).await;
+    world.until_work("w", "it is less ready", ready(1)).await;
+    assert_eq!(writes(), 1);
+}
+
+#[tokio::test]
+async fn that_it_was_applied_is_told_when_the_member_says_nothing() {
+    let world = World::started().await;
+    world.work("w", &[deployment("a", 2)]).await;
+    world.until_applied("w", "True", "").await;
+    world.edit("w", &[deployment("a", 3)]).await;
+    world
+        .until_work("w", "the edit was applied", |work| {
+            let conditions = work.get(&["status", "conditions"]).and_then(|list| list.as_array());
+            let is_new = |one: &serde_json::Value| one["type"] == "Applied" && one["observedGeneration"] == json!(2);
+            conditions.into_iter().flatten().any(is_new)
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -6,10 +6,6 @@ use serde_json::{Value, json};
 
 use crate::world::*;
 
-fn deployments() -> Resource {
-    Resource { has_status: true, has_scale: true, ..resource("apps", "v1", "Deployment", "deployments", true) }
-}
-
 /// Leaves to the server's defaults what people do: protocols, strategies, pull policies.
 fn deployment(image: &str) -> Object {
     object(json!({

@@ -39,6 +39,10 @@ pub fn configmaps() -> Resource {
     resource("", "v1", "ConfigMap", "configmaps", true)
 }
 
+pub fn deployments() -> Resource {
+    Resource { has_status: true, ..resource("apps", "v1", "Deployment", "deployments", true) }
+}
+
 pub fn backups() -> Resource {
     resource("velero.io", "v1", "Backup", "backups", true)
 }
@@ -214,7 +218,7 @@ impl World {
         let clock = Arc::new(SystemClock);
         let recorder =
             Recorder::start(hub.clone(), "outrigger", clock.clone(), RecorderConfig::default(), cancel.clone());
-        let member = Member { name: CLUSTER.into(), hub, member, engine: self.engine.clone() };
+        let member = Member { name: CLUSTER.into(), hub, member, engine: self.engine.clone(), works: None };
         self.session = Some(MemberSession::start(member, self.config, recorder, clock, &cancel));
     }
 

@@ -78,7 +78,12 @@ impl Cache {
 
     /// Takes a new or changed object. One that was deleted and made again unseen gives both changes.
     pub(super) fn put(&mut self, object: Object) -> Vec<Change> {
-        let object = self.keep.reduce(object);
+        self.share(Arc::new(self.keep.reduce(object)))
+    }
+
+    /// [`put`](Self::put) of an object that is in another cache already, which keeps the same of it.
+    pub(super) fn share(&mut self, new: Arc<Object>) -> Vec<Change> {
+        let object = &*new;
         let key = object.key();
         let mut changes = Vec::new();
         let old = self.objects.get(&key).cloned();
@@ -91,7 +96,6 @@ impl Cache {
                 changes.extend(self.drop_key(&key));
             }
         }
-        let new = Arc::new(object);
         if let Some(old) = self.objects.insert(key.clone(), new.clone()) {
             self.indexes.values_mut().for_each(|index| index.remove(&key, &old));
             changes.push(Change::Updated { old, new: new.clone() });
@@ -104,13 +108,18 @@ impl Cache {
 
     /// Takes word that an object is gone; the change holds its last state.
     pub(super) fn remove(&mut self, object: Object) -> Option<Change> {
-        let key = object.key();
+        self.unshare(Arc::new(self.keep.reduce(object)))
+    }
+
+    /// [`remove`](Self::remove) of an object that another cache told of.
+    pub(super) fn unshare(&mut self, last: Arc<Object>) -> Option<Change> {
+        let key = last.key();
         let old = self.objects.get(&key)?;
-        if old.uid() != object.uid() {
+        if old.uid() != last.uid() {
             return None;
         }
         self.drop_key(&key)?;
-        Some(Change::Deleted(Arc::new(self.keep.reduce(object))))
+        Some(Change::Deleted(last))
     }
 
     fn drop_key(&mut self, key: &ObjectKey) -> Option<Change> {

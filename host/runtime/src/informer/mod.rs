@@ -9,6 +9,7 @@
 mod cache;
 mod set;
 mod state;
+mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -195,6 +196,17 @@ impl Informer {
             failure: Mutex::default(),
             cancel: parent.child_token(),
         }))
+    }
+
+    /// The objects of one namespace out of this informer: no watch of its own, and the same objects in
+    /// memory. Handlers and indexes are its own; [`begin_view`](Self::begin_view) starts it.
+    pub fn view(&self, namespace: impl Into<String>, parent: &CancellationToken) -> Self {
+        Self::unstarted(Selection { namespace: Some(namespace.into()), ..self.selection().clone() }, parent)
+    }
+
+    /// Starts one made by [`view`](Self::view), of the informer that it was made from.
+    pub fn begin_view(&self, of: &Self) {
+        view::follow(of, self);
     }
 
     /// Starts one made by [`unstarted`](Self::unstarted).

@@ -182,6 +182,50 @@ async fn an_informer_follows_and_survives_the_network() {
 }
 
 #[tokio::test]
+async fn a_view_tells_of_one_namespace_and_watches_nothing_itself() {
+    let server = server().await;
+    let network = Network::default();
+    let client = Client::new(network.client(&server), "hub");
+    let namespaces = Resource { namespaced: false, ..kind("", "v1", "Namespace", "namespaces") };
+    let other = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}});
+    client.create(&namespaces, &object(other)).await.unwrap();
+    let elsewhere = || {
+        let mut elsewhere = configmap("a", "elsewhere");
+        elsewhere.set(&["metadata", "namespace"], "other");
+        elsewhere
+    };
+    client.create(&configmaps(), &configmap("a", "1")).await.unwrap();
+    client.create(&configmaps(), &elsewhere()).await.unwrap();
+    let cancel = CancellationToken::new();
+    let all = Informer::unstarted(Selection::all(configmaps()).fields("metadata.name!=kube-root-ca.crt"), &cancel);
+    let (early, late) = (all.view("default", &cancel), all.view("default", &cancel));
+    let mut seen = words(&early);
+    early.begin_view(&all);
+    all.begin(client.clone());
+    expect(&mut seen, &["+a", "synced"]).await;
+    assert!(Arc::ptr_eq(&early.get(&key("a")).unwrap(), &all.get(&key("a")).unwrap()), "not shared");
+    let mut seen_late = words(&late);
+    late.begin_view(&all);
+    expect(&mut seen_late, &["+a", "synced"]).await;
+
+    let patch = Patch::Merge(json!({"data": {"k": "2"}}));
+    client.patch(&configmaps(), &elsewhere().key(), &patch, Subresource::None).await.unwrap();
+    client.patch(&configmaps(), &key("a"), &patch, Subresource::None).await.unwrap();
+    expect(&mut seen, &["a:1>2"]).await;
+    client.delete(&configmaps(), &elsewhere().key(), &DeleteParams::default()).await.unwrap();
+    client.delete(&configmaps(), &key("a"), &DeleteParams::default()).await.unwrap();
+    expect(&mut seen, &["-a"]).await;
+    assert!(early.is_empty());
+    let watches = network.take_requests().iter().filter(|line| line.contains("configmaps?watch")).count();
+    assert!(watches <= 1, "{watches} watches");
+
+    early.stop();
+    assert!(soon("handlers go", seen.recv()).await.is_none());
+    client.create(&configmaps(), &configmap("b", "1")).await.unwrap();
+    expect(&mut seen_late, &["a:1>2", "-a", "+b"]).await;
+}
+
+#[tokio::test]
 async fn a_version_that_is_gone_gives_a_list_of_true_differences() {
     let limits = Limits { events: 4, ..Limits::default() };
     let server = ApiServer::start(Arc::new(MemoryStore::new(limits)), Options::default()).await.unwrap();

@@ -20,6 +20,8 @@ pub(super) struct Kind {
     pub kind: &'static str,
     pub plural: &'static str,
     pub manager: &'static str,
+    /// Whether its objects wait for those of other kinds, as a Backup does for its location.
+    pub waits: bool,
     pub next: Next,
 }
 
@@ -61,7 +63,7 @@ async fn follow_once(client: &Client, kind: &Kind, world: &World, pace: Duration
     let mut steps = Steps::default();
     let start = world.keys(kind.kind);
     start.into_iter().for_each(|object| steps.add(client, kind, object, world, pace));
-    // Objects that wait for another kind, such as a Backup for its location, are looked at again.
+    // Objects that wait for another kind are looked at again.
     let mut again = tokio::time::interval(pace.max(Duration::from_millis(20)) * 4);
     loop {
         tokio::select! {
@@ -84,7 +86,7 @@ async fn follow_once(client: &Client, kind: &Kind, world: &World, pace: Duration
                     steps.add(client, kind, object, world, pace);
                 }
             }
-            _ = again.tick() => {
+            _ = again.tick(), if kind.waits => {
                 let all = world.keys(kind.kind);
                 all.into_iter().for_each(|object| steps.add(client, kind, object, world, pace));
             }

@@ -111,19 +111,28 @@ const KINDS: &[Kind] = &[
         kind: "Deployment",
         plural: "deployments",
         manager: "kube-controller-manager",
+        waits: false,
         next: workload::next,
     },
-    Kind { group: "", kind: "Secret", plural: "secrets", manager: "", next: |_, _, _| None },
+    Kind { group: "", kind: "Secret", plural: "secrets", manager: "", waits: false, next: |_, _, _| None },
     Kind {
         group: "velero.io",
         kind: "BackupStorageLocation",
         plural: "backupstoragelocations",
         manager: VELERO,
+        waits: true,
         next: location::next,
     },
-    Kind { group: "velero.io", kind: "Backup", plural: "backups", manager: VELERO, next: backup::next },
-    Kind { group: "velero.io", kind: "Restore", plural: "restores", manager: VELERO, next: restore::next },
-    Kind { group: "velero.io", kind: "Schedule", plural: "schedules", manager: VELERO, next: schedule::next },
+    Kind { group: "velero.io", kind: "Backup", plural: "backups", manager: VELERO, waits: true, next: backup::next },
+    Kind { group: "velero.io", kind: "Restore", plural: "restores", manager: VELERO, waits: true, next: restore::next },
+    Kind {
+        group: "velero.io",
+        kind: "Schedule",
+        plural: "schedules",
+        manager: VELERO,
+        waits: true,
+        next: schedule::next,
+    },
 ];
 
 const VELERO: &str = "velero-server";
