@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::{
     catalogue,
+    generic::{Generic, Kinds},
     layer::{Conflict, Layer},
     native,
     statistics::Statistics,
@@ -41,6 +42,7 @@ mod tests;
 pub struct Engine {
     table: ArcSwap<Table>,
     installed: Mutex<Vec<Installed>>,
+    kinds: Arc<Kinds>,
 }
 
 /// An answer, and who gave it.
@@ -80,6 +82,8 @@ pub struct Step {
     pub interpreter: String,
     /// What it said.
     pub answer: Answer<Given>,
+    /// The rule by which it said so, where it goes by rules.
+    pub rule: Option<Cow<'static, str>>,
     /// How long it took.
     pub time: Duration,
 }
@@ -103,9 +107,10 @@ impl Engine {
         Self::default()
     }
 
-    /// An engine with the native kinds and the bundled interpreters.
+    /// An engine with the native kinds, the bundled interpreters, and the generic layer for all other kinds.
     pub fn standard() -> Self {
         let engine = Self::empty();
+        engine.install(Layer::Generic, vec![Arc::new(Generic::new(engine.kinds.clone()))]);
         engine.install(Layer::Native, native::interpreters());
         engine.install(Layer::Bundled, catalogue::interpreters());
         engine
@@ -122,6 +127,12 @@ impl Engine {
             Installed { layer, interpreter, counters }
         }));
         self.table.store(Arc::new(Table::build(&installed)));
+    }
+
+    /// What is known of kinds from their CustomResourceDefinitions. The generic layer works from it; the host
+    /// tells it of every definition.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     /// The interpreters of a layer.
@@ -273,7 +284,9 @@ impl Engine {
             let answer = caught(one, || question.clone().put_to(&*one.interpreter));
             let time = started.elapsed();
             let answered = answer != Answer::NotHandled;
-            steps.push(Step { layer: one.layer, interpreter: one.interpreter.name().to_owned(), answer, time });
+            let rule = answered.then(|| catch_unwind(AssertUnwindSafe(|| one.interpreter.rule(question))).ok()?);
+            let interpreter = one.interpreter.name().to_owned();
+            steps.push(Step { layer: one.layer, interpreter, answer, rule: rule.flatten(), time });
             if answered {
                 break;
             }

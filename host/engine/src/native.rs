@@ -32,10 +32,11 @@ use outrigger_interpreter::{
 use outrigger_object::{Gvk, Object};
 use serde_json::Value;
 
-pub(crate) use counts::{TEMPLATE_GENERATION, of_cluster, statuses};
+pub(crate) use counts::{TEMPLATE_GENERATION, has_seen, of_cluster, statuses, template_generation};
 pub(crate) use dependencies::pod_spec_dependencies;
+pub(crate) use workload::requirements;
 
-type Path = &'static [&'static str];
+pub(crate) type Path = &'static [&'static str];
 type Result<T> = std::result::Result<T, Error>;
 type Reading<T> = Option<fn(&Object) -> Result<T>>;
 type Changing<T> = Option<fn(Object, &T) -> Result<Object>>;
@@ -74,7 +75,7 @@ const NONE: Kind = Kind {
 };
 
 const POD: Path = &["spec"];
-const TEMPLATE: Path = &["spec", "template", "spec"];
+pub(crate) const TEMPLATE: Path = &["spec", "template", "spec"];
 const JOB_TEMPLATE: Path = &["spec", "jobTemplate", "spec", "template", "spec"];
 const REPLICAS: Path = &["spec", "replicas"];
 

@@ -22,6 +22,10 @@ use crate::{
 /// Kinds that are remembered though nobody lists them; more are resolved anew each time.
 const MOST_OPEN_KINDS: usize = 4096;
 
+/// Operations that belong together: somebody who describes one of them describes how a kind is scheduled,
+/// and the generic layer leaves them all alone.
+const REPLICAS: [Operation; 3] = [Operation::InterpretReplica, Operation::InterpretComponent, Operation::ReviseReplica];
+
 /// One interpreter and the layer that it is in.
 #[derive(Clone)]
 pub(crate) struct Installed {
@@ -187,7 +191,10 @@ fn with_open(entry: &mut Entry, open: &[Installed], conflicts: &mut Vec<Conflict
     };
     for one in open {
         if !entry.knows(one) {
-            let operations = guarded(one, |interpreter| interpreter.supports_kind(&entry.gvk));
+            let mut operations = guarded(one, |interpreter| interpreter.supports_kind(&entry.gvk));
+            if one.layer == Layer::Generic && REPLICAS.iter().any(|one| !entry.chain(*one).is_empty()) {
+                operations = REPLICAS.into_iter().fold(operations, Operations::without);
+            }
             let free = Operation::ALL.into_iter().filter(|operation| !excepted(one, *operation));
             entry.add(one, free.filter(|operation| operations.contains(*operation)).collect(), conflicts);
         }

@@ -1,10 +1,12 @@
 //! The [`Interpreter`] trait.
 
+use std::borrow::Cow;
+
 use outrigger_object::{Gvk, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Answer, ClusterFacts, Component, Dependency, HealthReport, LifeCycle, ReplicaInfo, StatusItem};
+use crate::{Answer, ClusterFacts, Component, Dependency, HealthReport, LifeCycle, Question, ReplicaInfo, StatusItem};
 
 /// The questions that can be asked of a kind. The first eight are Karmada's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +67,12 @@ impl Operations {
     pub fn with(self, operation: Operation) -> Self {
         Self(self.0 | 1 << operation as u8)
     }
+
+    /// The set with one operation less.
+    #[must_use]
+    pub fn without(self, operation: Operation) -> Self {
+        Self(self.0 & !(1 << operation as u8))
+    }
 }
 
 impl FromIterator<Operation> for Operations {
@@ -110,6 +118,12 @@ pub trait Interpreter: Send + Sync + 'static {
     /// does not list. Asked once per kind; install the interpreter again when the rule changes.
     fn supports_kind(&self, gvk: &Gvk) -> Operations {
         Operations::default()
+    }
+
+    /// The rule by which it answers a question, for people and tools, where it goes by several rules. Asked
+    /// after the question itself, so it may work the answer out anew.
+    fn rule(&self, question: &Question<'_>) -> Option<Cow<'static, str>> {
+        None
     }
 
     /// [`Operation::InterpretReplica`].

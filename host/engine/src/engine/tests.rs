@@ -209,7 +209,7 @@ fn life_cycles_and_starts() {
 
 #[test]
 fn the_whole_status_is_reflected_where_nobody_says_otherwise() {
-    let engine = Engine::standard();
+    let engine = Engine::empty();
     let mut object = widget();
     assert_eq!(engine.reflect_status(&object).answer, Answer::Value(Value::Null));
     object.set(&["status"], json!({"phase": "Ready", "more": [1]}));
@@ -218,6 +218,47 @@ fn the_whole_status_is_reflected_where_nobody_says_otherwise() {
     assert_eq!(engine.health(&object).answer, Answer::NotHandled);
     let items = [StatusItem { status: Some(json!({"phase": "x"})), ..StatusItem::default() }];
     assert_eq!(engine.aggregate_status(&object, &items).answer, Answer::NotHandled);
+}
+
+#[test]
+fn kinds_that_nobody_describes_fall_to_the_generic_layer() {
+    let engine = Engine::standard();
+    let mut object = widget();
+    object.set(&["status"], json!({"phase": "Ready"}));
+    let reply = engine.health(&object);
+    assert_eq!((reply.layer(), reply.interpreter()), (Some(Layer::Generic), Some("generic")));
+    let report = reply.into_result().unwrap().unwrap();
+    assert_eq!((report.health, &*report.rule), (Health::Healthy, "phase"));
+    let question = Question::AggregateStatus { template: (&object).into(), items: (&[][..]).into() };
+    let steps = engine.explain(&question, None);
+    assert_eq!(steps.last().and_then(|step| step.rule.as_deref()), Some("status values"));
+    // Kubernetes' own are not guessed at.
+    for (api_version, kind) in [("v1", "ConfigMap"), ("rbac.authorization.k8s.io/v1", "Role"), ("batch/v1", "CronJob")]
+    {
+        let value = json!({"apiVersion": api_version, "kind": kind, "status": {"phase": "Ready"}});
+        let built_in = Object::from_value(value).unwrap();
+        assert_eq!(engine.health(&built_in).answer, Answer::NotHandled, "{kind}");
+        assert!(!engine.handles(&built_in.gvk(), Operation::InterpretHealth), "{kind}");
+    }
+    assert!(!engine.handles(&Gvk::new("", "v1", "ConfigMap"), Operation::AggregateStatus));
+}
+
+#[test]
+fn who_describes_replicas_describes_them_alone() {
+    let described = |operation: Operation| {
+        let engine = Engine::standard();
+        let operations = Operations::default().with(operation);
+        engine.install(
+            Layer::UserCustomization,
+            vec![Arc::new(Scripted { name: "u", how: How::NotHandled, operations, life_cycle: None })],
+        );
+        let gvk = widget().gvk();
+        [Operation::InterpretReplica, Operation::ReviseReplica, Operation::Retain]
+            .map(|operation| engine.handles(&gvk, operation))
+    };
+    assert_eq!(described(Operation::InterpretHealth), [true, true, true]);
+    assert_eq!(described(Operation::InterpretComponent), [false, false, true]);
+    assert_eq!(described(Operation::ReviseReplica), [false, true, true]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use outrigger_object::{Cursor, Object, PodResources};
 use super::{POD, Path, Result, TEMPLATE};
 
 /// What the pod spec at a path needs.
-fn requirements(root: &Cursor, path: Path) -> Result<Option<ReplicaRequirements>> {
+pub(crate) fn requirements(root: &Cursor, path: Path) -> Result<Option<ReplicaRequirements>> {
     Ok(ReplicaRequirements::of_pod(PodResources::of_spec(&root.at(path)?)?))
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use outrigger_engine::{catalogue, native};
+use outrigger_engine::{Generic, Kinds, catalogue, native};
 use outrigger_interpreter::{Answer, Interpreter, StatusItem};
 use outrigger_object::Object;
 use proptest::prelude::*;
@@ -73,6 +73,19 @@ const NAMES: &[&str] = &[
     "resourcetemplate.karmada.io/retain-replicas",
     "imagePullSecrets",
     "suspend",
+    "status",
+    "reason",
+    "message",
+    "health",
+    "secretRef",
+    "managedFields",
+    "fieldsV1",
+    "f:spec",
+    "f:replicas",
+    "manager",
+    "subresource",
+    "replicaStatuses",
+    "lastTransitionTime",
 ];
 const TEXTS: &[&str] = &[
     "",
@@ -211,8 +224,29 @@ fn ask_all(interpreter: &dyn Interpreter, object: &Object, other: &Object) -> us
         + failed(interpreter.aggregate_status(object.clone(), &items))
 }
 
-static INTERPRETERS: LazyLock<Vec<Arc<dyn Interpreter>>> =
-    LazyLock::new(|| native::interpreters().into_iter().chain(catalogue::interpreters()).collect());
+static INTERPRETERS: LazyLock<Vec<Arc<dyn Interpreter>>> = LazyLock::new(|| {
+    let generic = [Kinds::default(), knowing()].map(|kinds| Arc::new(Generic::new(Arc::new(kinds))) as Arc<_>);
+    native::interpreters().into_iter().chain(catalogue::interpreters()).chain(generic).collect()
+});
+
+/// Knows a kind that is the empty one, as that of random objects is: with a scale and a schema.
+fn knowing() -> Kinds {
+    let status = json!({"type": "object", "properties": {
+        "replicas": {"type": "integer"}, "ready": {"type": "boolean"}, "phase": {"type": "string"},
+        "observedGeneration": {"type": "integer"},
+        "conditions": {"type": "array", "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+        "startTime": {"type": "string", "format": "date-time"},
+        "state": {"type": "object", "additionalProperties": {"type": "object", "properties": {"active": {"type": "integer"}}}},
+    }});
+    let kinds = Kinds::default();
+    let crd = json!({"metadata": {"name": "x", "annotations": {"interpreters.outrigger.io/generic-dependencies": "true"}},
+        "spec": {"group": "", "names": {"kind": ""}, "versions": [{"name": "",
+            "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}},
+            "schema": {"openAPIV3Schema": {"type": "object", "properties": {"status": status}}}}]}});
+    kinds.learn(&Arc::new(Object::from_value(crd).unwrap()));
+    assert!(kinds.get("", "").is_some());
+    kinds
+}
 
 fn check(object: &Object, other: &Object) -> Result<usize, TestCaseError> {
     let mut failures = 0;
@@ -247,4 +281,32 @@ fn the_full_object_fails_nowhere_and_a_broken_spec_does() {
     let mut broken = whole.clone();
     broken.set(&["spec"], json!([1]));
     assert!(check(&broken, &broken).unwrap() > 20);
+}
+
+/// Deep, large and lopsided objects: each gets an answer from the generic layer, and soon.
+#[test]
+fn large_objects_are_answered() {
+    let nested = |depth: usize, leaf: Value| (0..depth).fold(leaf, |inner, _| json!({"a": inner}));
+    let deep = nested(200, json!({"replicas": 1, "secretName": "s"}));
+    let text = "x".repeat(5 << 20);
+    let many: Vec<Value> =
+        (0..20_000).map(|index| json!({"type": format!("T{index}"), "status": "True", "message": "m"})).collect();
+    let wide: Map<String, Value> =
+        (0..50_000).map(|index| (format!("field{index}"), json!({"readyReplicas": index}))).collect();
+    for status in [
+        deep.clone(),
+        json!({"phase": text}),
+        json!({"conditions": many}),
+        Value::Object(wide),
+        json!({"message": text}),
+    ] {
+        let object =
+            json!({"metadata": {"name": "n", "namespace": "s", "generation": 1}, "spec": deep, "status": status});
+        let object = Object::from_value(object).unwrap();
+        let began = std::time::Instant::now();
+        for generic in INTERPRETERS.iter().filter(|one| one.name() == "generic") {
+            assert_eq!(ask_all(&**generic, &object, &object), 0);
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    }
 }
