@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use outrigger_engine::Engine;
 use outrigger_runtime::{Client, Clock, Controller, Queue, Reconciler, Recorder, RecorderConfig, SystemClock};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -64,6 +65,8 @@ pub struct Options {
     pub session: SessionConfig,
     /// The clock for everything that goes into objects.
     pub clock: Arc<dyn Clock>,
+    /// Changes whenever the engine's interpreters have: then all they have a say in is looked at anew.
+    pub interpreters: Option<watch::Receiver<u64>>,
 }
 
 impl Default for Options {
@@ -76,6 +79,7 @@ impl Default for Options {
             connect: Arc::new(BySecret),
             session: SessionConfig::default(),
             clock: Arc::new(SystemClock),
+            interpreters: None,
         }
     }
 }
@@ -194,6 +198,14 @@ async fn drive(hub: Arc<Hub>, cancel: CancellationToken) {
     });
     for entry in TABLE {
         (entry.run)(&hub, &mut tasks);
+    }
+    if let Some(mut changes) = hub.options.interpreters.clone() {
+        let (hub, cancel) = (hub.clone(), cancel.clone());
+        tasks.spawn(async move {
+            while let Some(Ok(())) = cancel.run_until_cancelled(changes.changed()).await {
+                hub.interpreters_changed().await;
+            }
+        });
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

@@ -192,6 +192,12 @@ impl MemberSession {
         requeue(&self.executor.works, &self.queue, |_| true);
     }
 
+    /// What looks at every Work anew, for those who do not hold the session.
+    pub fn again(&self) -> impl Fn() + Send + Sync + 'static {
+        let (works, queue) = (self.executor.works.clone(), self.queue.clone());
+        move || requeue(&works, &queue, |_| true)
+    }
+
     /// Looks at the Works anew that name a kind: after its interpreters have changed.
     pub fn requeue_kind(&self, gvk: &Gvk) {
         requeue(&self.executor.works, &self.queue, |work| {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use outrigger_auth::Secret;
+use outrigger_customization::{Customizations, Role};
 use outrigger_member::enroll::{self, Credentials, EnrolConfig, Invitation, Registration};
 use outrigger_member::{Member, MemberSession, Reach, SessionConfig};
 use outrigger_runtime::{Client, ErrorKind, Metrics, Recorder, RecorderConfig, SystemClock};
@@ -126,8 +127,18 @@ async fn start(
     let keeper = (connection, stop.clone());
     tasks.spawn(async move { keeper.0.keep(keeper.1).await });
     let engine = engine::engine()?;
+    let customizations = Customizations::start(hub.clone(), engine.clone(), Role::Follow, stop);
+    customizations.settled().await;
     let member = Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None };
-    Ok(MemberSession::start(member, SessionConfig::pull(), recorder, clock, stop))
+    let session = MemberSession::start(member, SessionConfig::pull(), recorder, clock, stop);
+    let (again, cancel) = (session.again(), stop.clone());
+    tasks.spawn(async move {
+        let mut changes = customizations.changes();
+        while let Some(Ok(())) = cancel.run_until_cancelled(changes.changed()).await {
+            again();
+        }
+    });
+    Ok(session)
 }
 
 /// What the agent was told about how to join, if all of it was.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// Extension that carries a field's default in the API.
 const API_DEFAULT: &str = "x-default";
 
-/// What a CRD says beside its schema. One version, namespaced.
+/// What a CRD says beside its schema. One version.
 #[derive(Clone, Debug)]
 pub struct Crd {
     /// API group.
@@ -21,6 +21,8 @@ pub struct Crd {
     pub kind: &'static str,
     /// Plural, lower-case name.
     pub plural: &'static str,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
     /// Short names for command lines.
     pub short_names: &'static [&'static str],
     /// Whether `status` is a subresource. Kinds whose controllers write it through the main
@@ -63,7 +65,7 @@ impl Crd {
         crd.set(&["metadata", "name"], format!("{}.{}", self.plural, self.group));
         crd.set(&["spec", "group"], self.group);
         crd.set(&["spec", "names"], names);
-        crd.set(&["spec", "scope"], "Namespaced");
+        crd.set(&["spec", "scope"], if self.namespaced { "Namespaced" } else { "Cluster" });
         crd.set(&["spec", "versions"], json!([version]));
         crd
     }
@@ -92,7 +94,11 @@ struct Structural;
 impl Transform for Structural {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
-        let Some(object) = schema.as_object_mut() else { return };
+        if schema.as_bool() == Some(false) {
+            return;
+        }
+        let object = schema.ensure_object();
+        admit_anything(object);
         unfold_nullable(object);
         unfold_enum(object);
         if object.get("format").and_then(Value::as_str).is_some_and(is_rust_number) {
@@ -116,6 +122,19 @@ fn is_rust_number(format: &str) -> bool {
         format,
         "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" | "uint64" | "float" | "double"
     )
+}
+
+/// A schema that says nothing about its values, or names itself, which a structural one cannot.
+fn admit_anything(object: &mut Map<String, Value>) {
+    let says = |key: &str| object.contains_key(key);
+    if ["type", "anyOf", "oneOf", "allOf", "enum", "const", "x-kubernetes-preserve-unknown-fields"]
+        .into_iter()
+        .any(says)
+    {
+        return;
+    }
+    object.retain(|key, _| key == "description");
+    object.insert("x-kubernetes-preserve-unknown-fields".into(), Value::Bool(true));
 }
 
 /// `anyOf: [X, null]` becomes X with `nullable`.

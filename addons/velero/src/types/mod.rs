@@ -27,6 +27,7 @@ const BASE: Crd = Crd {
     version: VERSION,
     kind: "",
     plural: "",
+    namespaced: true,
     short_names: &[],
     status_subresource: false,
     columns: &[],

@@ -6,6 +6,8 @@
 //! | its execution space | read Works; write them and their status; Events |
 //! | its Lease in `karmada-cluster`, by name | read and write |
 //!
+//! | everywhere | read interpreters, to judge as the control plane does |
+//!
 //! Nothing is granted by wildcard, and nothing that has no name but for lists and watches of its own
 //! execution space. The Cluster and the Lease are made for it, since creation cannot be granted by name.
 
@@ -67,6 +69,34 @@ pub(super) fn enrolling() -> Vec<(Resource, Object)> {
         "metadata": {"name": ENROLLING, "labels": labels},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ENROLLING},
         "subjects": [group(BOOTSTRAPPERS), group(AGENTS)],
+    });
+    let mut all = vec![finished("ClusterRole", role), finished("ClusterRoleBinding", binding)];
+    all.extend(interpreting());
+    all
+}
+
+/// Name of what all agents may do to judge objects as the control plane does.
+const INTERPRETING: &str = "system:karmada:agent-interpreters";
+
+fn interpreting() -> Vec<(Resource, Object)> {
+    let labels = json!({label::SYSTEM: label::SYSTEM_TRUE});
+    let group = "rbac.authorization.k8s.io";
+    let verbs = json!(["get", "list", "watch"]);
+    let role = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "ClusterRole",
+        "metadata": {"name": INTERPRETING, "labels": labels},
+        "rules": [
+            {"apiGroups": ["interpreters.outrigger.io"], "resources": ["interpreters", "interpreterreports"],
+                "verbs": verbs},
+            {"apiGroups": ["config.karmada.io"], "verbs": verbs, "resources":
+                ["resourceinterpretercustomizations", "resourceinterpreterwebhookconfigurations"]},
+        ],
+    });
+    let binding = json!({
+        "apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding",
+        "metadata": {"name": INTERPRETING, "labels": labels},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": INTERPRETING},
+        "subjects": [{"apiGroup": group, "kind": "Group", "name": AGENTS}],
     });
     vec![finished("ClusterRole", role), finished("ClusterRoleBinding", binding)]
 }

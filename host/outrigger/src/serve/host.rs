@@ -1,8 +1,11 @@
 //! [`Host`]: the controllers over some API server.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use outrigger_controllers::{Controllers, Options};
-use outrigger_runtime::Client;
+use outrigger_customization::{Customizations, Role};
+use outrigger_runtime::{Client, Recorder, RecorderConfig, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use super::install;
@@ -11,19 +14,32 @@ use crate::engine;
 /// The controllers, running.
 pub struct Host {
     controllers: Controllers,
+    customizations: Customizations,
+    stop: CancellationToken,
 }
 
 impl Host {
-    /// Installs the CRDs that the API server lacks, and starts the controllers.
+    /// Installs the CRDs that the API server lacks, reads the interpreters that users applied, and starts the
+    /// controllers.
     pub async fn start(hub: Client) -> Result<Self> {
         let engine = engine::engine()?;
         install::install(&hub).await?;
-        let controllers = Controllers::start(hub, engine, Options::default(), &CancellationToken::new());
-        Ok(Self { controllers })
+        let stop = CancellationToken::new();
+        let clock = Arc::new(SystemClock);
+        let recorder =
+            Recorder::start(hub.clone(), "outrigger", clock.clone(), RecorderConfig::default(), stop.clone());
+        let role = Role::Lead { recorder, clock };
+        let customizations = Customizations::start(hub.clone(), engine.clone(), role, &stop);
+        customizations.settled().await;
+        let options = Options { interpreters: Some(customizations.changes()), ..Options::default() };
+        let controllers = Controllers::start(hub, engine, options, &stop);
+        Ok(Self { controllers, customizations, stop })
     }
 
     /// Stops them, and waits until what they are at is finished.
     pub async fn stop(self) {
+        drop(self.customizations);
         self.controllers.stop().await;
+        self.stop.cancel();
     }
 }

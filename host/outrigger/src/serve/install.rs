@@ -25,6 +25,10 @@ pub async fn install(hub: &Client) -> Result<()> {
         hub.apply(&crds(), &crd, true).await.context("a CRD of Karmada's API could not be installed")?;
         names.push(crd.name().to_owned());
     }
+    for crd in outrigger_customization::crds() {
+        hub.apply(&crds(), &crd, true).await.context("a CRD of interpreters could not be installed")?;
+        names.push(crd.name().to_owned());
+    }
     for addon in engine::addons()? {
         let addon_name = &addon.manifest().name;
         for mut crd in addon.crds() {

@@ -1,0 +1,71 @@
+//! From an object to interpreters.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use outrigger_api::config::ResourceInterpreterWebhookConfiguration;
+use outrigger_engine::{Declarative, cases::Case};
+use outrigger_interpreter::{Interpreter, Operation};
+use outrigger_object::{Gvk, Object};
+use outrigger_runtime::from_object;
+use serde::Deserialize;
+
+use crate::source::{Key, Kind};
+
+/// What an object holds, compiled.
+#[derive(Clone, Default)]
+pub struct Compiled {
+    /// Its interpreters.
+    pub interpreters: Vec<Arc<dyn Interpreter>>,
+    /// The cases that it brings.
+    pub cases: Vec<Case>,
+    /// A configuration of webhooks: its interpreters are made together with those of all others.
+    pub configuration: Option<ResourceInterpreterWebhookConfiguration>,
+}
+
+impl Compiled {
+    /// The kinds that it lists.
+    pub fn gvks(&self) -> Vec<Gvk> {
+        let kinds = self.interpreters.iter().flat_map(|one| one.supports()).map(|support| support.gvk);
+        kinds.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// The kinds that interpreters answer for, and the operations, as people write them.
+pub fn scope(interpreters: &[Arc<dyn Interpreter>]) -> (Vec<String>, Vec<String>) {
+    let mut kinds = BTreeSet::new();
+    let mut operations = BTreeSet::new();
+    for support in interpreters.iter().flat_map(|one| one.supports()) {
+        kinds.insert(format!("{}/{}", support.gvk.api_version(), support.gvk.kind));
+        operations.extend(Operation::ALL.into_iter().filter(|operation| support.operations.contains(*operation)));
+    }
+    (kinds.into_iter().collect(), operations.into_iter().map(|operation| format!("{operation:?}")).collect())
+}
+
+/// Compiles an object. An error says what is wrong with it, for people.
+pub fn compile(key: &Key, object: &Object) -> Result<Compiled, String> {
+    match key.kind {
+        Kind::Interpreter => {
+            // JSON is YAML.
+            let text = serde_json::to_string(&written(object)).map_err(|error| error.to_string())?;
+            let interpreter = Declarative::parse(&key.to_string(), &text).map_err(|error| error.to_string())?;
+            let cases = match object.get(&["spec", "cases"]) {
+                Some(cases) => Vec::deserialize(cases).map_err(|error| format!("spec.cases: {error}"))?,
+                None => Vec::new(),
+            };
+            Ok(Compiled { interpreters: vec![interpreter], cases, configuration: None })
+        }
+        Kind::Customization => Err("Lua is not there yet".to_owned()),
+        Kind::Webhook => {
+            let configuration = from_object(object.clone()).map_err(|error| error.to_string())?;
+            Ok(Compiled { configuration: Some(configuration), ..Compiled::default() })
+        }
+    }
+}
+
+/// What the user wrote of an object.
+fn written(object: &Object) -> Object {
+    let mut written = object.clone();
+    written.remove(&["status"]);
+    written.set(&["metadata"], serde_json::json!({"name": object.name()}));
+    written
+}
