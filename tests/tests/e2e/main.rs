@@ -15,6 +15,7 @@ mod binary;
 mod clients;
 mod demo;
 mod disk;
+mod documentation;
 mod durability;
 mod isolation;
 mod member;
