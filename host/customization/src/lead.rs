@@ -137,12 +137,8 @@ impl Lead {
         if !problems.is_empty() {
             compiled = Check { passed: Some(false), reason: "HookUnusable", message: problems.join("; ") };
         }
-        let checks = [
-            (COMPILED, &compiled),
-            (CASES_PASSED, &verdict.cases),
-            (IN_USE, &usable),
-            (CONFLICTS, &conflicting),
-        ];
+        let checks =
+            [(COMPILED, &compiled), (CASES_PASSED, &verdict.cases), (IN_USE, &usable), (CONFLICTS, &conflicting)];
         for (name, check) in checks {
             let mut new =
                 conditions::condition(name, check.passed, check.reason, check.message.clone(), self.clock.now());

@@ -86,7 +86,8 @@ impl World {
 
     fn run(&self, role: Role) -> (Arc<Engine>, Customizations) {
         let engine = Arc::new(Engine::standard());
-        let running = Customizations::start(self.client.clone(), engine.clone(), role, Default::default(), &self.stop).unwrap();
+        let running =
+            Customizations::start(self.client.clone(), engine.clone(), role, Default::default(), &self.stop).unwrap();
         (engine, running)
     }
 

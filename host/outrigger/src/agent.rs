@@ -127,7 +127,7 @@ async fn start(
     let keeper = (connection, stop.clone());
     tasks.spawn(async move { keeper.0.keep(keeper.1).await });
     let engine = engine::engine()?;
-    let customizations = Customizations::start(hub.clone(), engine.clone(), Role::Follow, stop);
+    let customizations = Customizations::start(hub.clone(), engine.clone(), Role::Follow, Default::default(), stop)?;
     customizations.settled().await;
     let member = Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None };
     let session = MemberSession::start(member, SessionConfig::pull(), recorder, clock, stop);

@@ -6,6 +6,7 @@ use anyhow::Result;
 use outrigger_controllers::{Controllers, Options};
 use outrigger_customization::{Customizations, Role};
 use outrigger_runtime::{Client, Recorder, RecorderConfig, SystemClock};
+use outrigger_webhook::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use super::install;
@@ -29,7 +30,7 @@ impl Host {
         let recorder =
             Recorder::start(hub.clone(), "outrigger", clock.clone(), RecorderConfig::default(), stop.clone());
         let role = Role::Lead { recorder, clock };
-        let customizations = Customizations::start(hub.clone(), engine.clone(), role, &stop);
+        let customizations = Customizations::start(hub.clone(), engine.clone(), role, Metrics::default(), &stop)?;
         customizations.settled().await;
         let options = Options { interpreters: Some(customizations.changes()), ..Options::default() };
         let controllers = Controllers::start(hub, engine, options, &stop);
