@@ -41,6 +41,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use self::cel::reads as cel_reads;
+
 use std::sync::Arc;
 
 use outrigger_interpreter::{
@@ -48,10 +50,11 @@ use outrigger_interpreter::{
     ReplicaInfo, StatusItem, Support,
 };
 use outrigger_object::{Gvk, Object};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use self::{cel::Condition, target::Targets};
-use crate::{LoadError, error::yaml_options};
+use self::{cel::Expression, target::Targets};
+use crate::{LoadError, cases::Case, error::yaml_options};
 
 /// An interpreter compiled from YAML.
 #[derive(Debug)]
@@ -59,13 +62,13 @@ pub struct Declarative {
     name: String,
     targets: Targets,
     life_cycle: Option<LifeCycle>,
-    started: Option<Condition>,
+    started: Option<Expression>,
     replicas: Option<replicas::Replicas>,
     components: Option<Vec<replicas::Entry>>,
     revise: Option<replicas::Revise>,
     retain: Option<Vec<retain::Keep>>,
     aggregate: Option<aggregate::Aggregate>,
-    dependencies: Option<Vec<dependencies::Needs>>,
+    dependencies: Option<Vec<dependencies::Entry>>,
     status: Option<status::Reflect>,
     health: Option<Vec<health::Rule>>,
 }
@@ -78,6 +81,18 @@ impl Declarative {
         let read: format::Interpreter = serde_saphyr::from_str_with_options(yaml, yaml_options())
             .map_err(|error| LoadError::of_yaml(source, &error))?;
         Ok(Arc::new(compile::interpreter(source, read)?))
+    }
+
+    /// Compiles an interpreter that is an object in an API server. `source` names it in errors, which have no
+    /// line then.
+    pub fn from_object(source: &str, object: &Object) -> std::result::Result<Arc<dyn Interpreter>, LoadError> {
+        let kept: serde_json::Map<String, Value> = ["apiVersion", "kind", "spec"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), object.0.get(name)?.clone())))
+            .chain([("metadata".to_owned(), json!({"name": object.name()}))])
+            .collect();
+        Self::parse(source, &Value::Object(kept).to_string())
+            .map_err(|error| LoadError::at(source, (0, 0), error.message()))
     }
 
     fn operations(&self) -> Operations {
@@ -103,6 +118,29 @@ fn within(path: &str, error: &Error) -> Error {
         ErrorKind::Internal => Error::internal(message),
         ErrorKind::Invalid => Error::invalid(message),
     }
+}
+
+/// The cases that an interpreter in an API server carries in `spec.cases`.
+pub fn cases_of(source: &str, object: &Object) -> std::result::Result<Vec<Case>, LoadError> {
+    let cases = match object.get(&["spec", "cases"]) {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(cases) => cases.as_array(),
+    };
+    let cases = cases.ok_or_else(|| LoadError::at(source, (0, 0), "spec.cases is not a list"))?;
+    let read = |(index, case)| {
+        Case::deserialize(case)
+            .map_err(|error| LoadError::at(source, (0, 0), format_args!("spec.cases[{index}]: {error}")))
+    };
+    cases.iter().enumerate().map(read).collect()
+}
+
+/// The JSON Schema of the format, for editors.
+pub fn json_schema() -> Value {
+    let mut schema = schemars::schema_for!(format::Interpreter).to_value();
+    if let Some(map) = schema.as_object_mut() {
+        map.insert("$id".to_owned(), "https://outrigger.io/schemas/interpreter-v1alpha1.json".into());
+    }
+    schema
 }
 
 impl Interpreter for Declarative {
@@ -158,7 +196,7 @@ impl Interpreter for Declarative {
     fn has_started(&self, observed: &Object) -> bool {
         match &self.started {
             // An expression that cannot be evaluated must not let a started object be rewritten.
-            Some(when) => cel::Scope::new([when], observed).and_then(|scope| scope.holds(when)).unwrap_or(true),
+            Some(when) => cel::Scope::new(observed).holds(when).unwrap_or(true),
             None => observed.status().and_then(Value::as_object).is_some_and(|status| !status.is_empty()),
         }
     }

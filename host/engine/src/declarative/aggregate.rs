@@ -20,6 +20,7 @@ pub use self::{
 };
 use super::{
     Result,
+    cel::{Expression, Scope},
     path::{Place, Root, as_int, type_name},
     within,
 };
@@ -29,6 +30,7 @@ use crate::native::statuses;
 #[derive(Debug)]
 pub struct Aggregate {
     pub fields: Vec<Field>,
+    pub cel: Option<Expression>,
     pub single: bool,
     pub replace: bool,
     pub omit: Vec<Place>,
@@ -54,6 +56,8 @@ pub struct Found<'v> {
 pub struct Members<'v> {
     pub items: &'v [StatusItem],
     pub generation: i64,
+    /// What the expressions of the fields have given, in the order of the fields.
+    pub made: &'v [Option<Value>],
 }
 
 impl Members<'_> {
@@ -84,16 +88,12 @@ impl Members<'_> {
 impl Aggregate {
     /// The template with its status made from those of the clusters.
     pub fn template(&self, mut template: Object, items: &[StatusItem]) -> Result<Object> {
-        let old = template.0.remove("status");
-        let had_one = old.is_some();
-        let status = match (old, items) {
-            (_, [only]) if self.single => only.status.clone().filter(|status| !status.is_null()),
-            (None | Some(Value::Null), _) => self.joined(Map::new(), had_one, &mut template, items)?,
-            (Some(Value::Object(status)), _) => self.joined(status, had_one, &mut template, items)?,
-            (Some(other), _) => {
-                let found = type_name(&other);
-                return Err(Error::invalid(format_args!("status: expected an object, found {found}")));
+        let status = match items {
+            [only] if self.single => {
+                template.0.remove("status");
+                only.status.clone().filter(|status| !status.is_null())
             }
+            _ => self.joined(&mut template, items)?,
         };
         if let Some(mut status) = status {
             prune(&mut status);
@@ -107,30 +107,63 @@ impl Aggregate {
         Ok(template)
     }
 
-    fn joined(
-        &self,
-        mut status: Map<String, Value>,
-        had_one: bool,
-        template: &mut Object,
-        items: &[StatusItem],
-    ) -> Result<Option<Value>> {
-        if self.replace && !items.is_empty() {
-            status.clear();
-        }
+    fn joined(&self, template: &mut Object, items: &[StatusItem]) -> Result<Option<Value>> {
         let sources: Vec<Source> = statuses(items)
             .map(|(cluster, status)| match status.as_object() {
                 Some(map) => Ok(Source { cluster, root: Root::Map(map) }),
                 None => Err(in_cluster(cluster, &"expected an object")),
             })
             .collect::<Result<_>>()?;
-        let members = Members { items, generation: template.generation() };
+        let (whole, made) = self.made(template, items, &sources)?;
+        let had_one = template.0.contains_key("status");
+        let mut status = match (whole, template.0.remove("status")) {
+            (Some(whole), _) => whole,
+            (None, None | Some(Value::Null)) => Map::new(),
+            (None, Some(Value::Object(_))) if self.replace && !items.is_empty() => Map::new(),
+            (None, Some(Value::Object(status))) => status,
+            (None, Some(other)) => {
+                let found = type_name(&other);
+                return Err(Error::invalid(format_args!("status: expected an object, found {found}")));
+            }
+        };
+        let members = Members { items, generation: template.generation(), made: &made };
         field::join_all(&self.fields, &sources, &members, &mut status)?;
         if self.fields.iter().any(Field::is_generation) && template.get(&["metadata", "generation"]).is_none() {
             template.set(&["metadata", "generation"], 0);
         }
         Ok((had_one || !status.is_empty()).then_some(Value::Object(status)))
     }
+
+    /// What the expressions give: the whole status, and the values of fields.
+    fn made(&self, template: &Object, items: &[StatusItem], sources: &[Source]) -> Result<Made> {
+        if self.cel.is_none() && self.fields.iter().all(|field| field.cel.is_none()) {
+            return Ok((None, Vec::new()));
+        }
+        let scope = Scope::new(template).with_items(items);
+        let whole = match &self.cel {
+            None => None,
+            Some(cel) => match scope.value(cel)? {
+                Some(Value::Object(map)) => Some(map),
+                None => Some(Map::new()),
+                Some(other) => return Err(Scope::wrong(cel, "an object", &other)),
+            },
+        };
+        let mut made = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            made.push(match &field.cel {
+                None => None,
+                Some(cel) => {
+                    let found = field.found(sources)?;
+                    scope.set_values(found.iter().map(|found| found.value));
+                    scope.value(cel)?
+                }
+            });
+        }
+        Ok((whole, made))
+    }
 }
+
+type Made = (Option<Map<String, Value>>, Vec<Option<Value>>);
 
 /// An error about the status of a cluster.
 pub fn in_cluster(cluster: &str, error: &dyn std::fmt::Display) -> Error {

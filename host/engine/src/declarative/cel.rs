@@ -1,335 +1,290 @@
-//! CEL conditions.
+//! CEL expressions.
 //!
-//! A [`Condition`] knows which fields it reads, so that only those are turned into CEL values when it is
-//! evaluated. Its cost is bounded when it is compiled: the text is short, and loops over lists nest at most
-//! [`MAX_NESTING`] deep, which keeps the work polynomial in the size of the object.
+//! The language, its parser and Kubernetes' libraries are those of kube-cel; what an expression consists of
+//! for the most part, fields, comparisons, loops, is evaluated here, on the JSON itself. That makes a condition
+//! cheap, and it is what bounds the work: [`evaluate`] counts it. The rules are CEL's, with these additions:
+//!
+//! - `metadata`, `spec` and `status` are there even when the object has none, and then empty; a field of
+//!   `null` is missing, as `null` itself is.
+//! - Whole numbers and fractions may be mixed in arithmetic, since JSON does not tell `2` from `2.0`.
+//! - `x.get('a.b', d)` is the field at a path of names, or `d`; `x.number('a.b', d)` the same for numbers that
+//!   may be written as text; `javaMemory('1g')` the bytes of an amount of memory as the JVM writes it.
+//!
+//! **Invariant:** a field that is missing is told apart from a failure: see [`Truth`].
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, LazyLock},
-};
+mod evaluate;
+mod foreign;
+mod functions;
+mod program;
+mod value;
 
-use kube_cel::{
-    KubeCelExt,
-    cel::{
-        self, Context, ExecutionError,
-        common::ast::{EntryExpr, Expr, IdedExpr},
-        extractors::This,
-        objects::{Key, Map as CelMap},
-        parser::Parser,
-    },
-};
-use outrigger_interpreter::Error;
+use std::{borrow::Cow, cell::RefCell, sync::LazyLock};
+
+use outrigger_interpreter::{Error, StatusItem};
 use outrigger_object::Object;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 
-use super::Result;
+pub use self::value::Value;
+use self::{evaluate::Machine, program::Node};
+use super::{Result, path::Root};
 
-const MAX_LENGTH: usize = 4096;
-const MAX_NESTING: usize = 3;
-/// The variables of a condition. `object` is the whole.
-const VARIABLES: [&str; 4] = ["object", "metadata", "spec", "status"];
+/// The variables of every expression; the ones that have no value where an expression stands cannot be
+/// named there.
+const VARIABLES: [&str; 9] = ["object", "metadata", "spec", "status", "observed", "items", "values", "item", "key"];
+const REPLICAS: [&str; 9] = ["object", "metadata", "spec", "status", "replicas", "", "", "", ""];
 
-/// Functions are registered once; each evaluation adds its variables in a scope of its own.
-static FUNCTIONS: LazyLock<Context<'static>> = LazyLock::new(|| {
-    let mut context = Context::default().with_all();
-    context.add_function("get", get);
-    context
-});
-
-/// `status.get('a.b', 0)`: the field at a path of names, or the second value when it is missing or null.
-fn get(
-    This(this): This<cel::Value>,
-    path: Arc<String>,
-    default: cel::Value,
-) -> std::result::Result<cel::Value, ExecutionError> {
-    let found = path.split('.').try_fold(this, |value, name| match value {
-        cel::Value::Map(map) => map.map.get(&Key::String(Arc::new(name.to_owned()))).cloned(),
-        _ => None,
-    });
-    Ok(found.filter(|value| !matches!(value, cel::Value::Null)).unwrap_or(default))
+/// Where an expression stands, and so what it can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `object`, and its parts `metadata`, `spec` and `status`.
+    Object,
+    /// Also `item`, a part of the object, and `key`, its key or index.
+    Item,
+    /// Also `observed`, the object in the member.
+    Retain,
+    /// Also `replicas`, the number to be written.
+    Revise,
+    /// Also `items`, what clusters report, and `values`, what was found there.
+    Aggregate,
 }
 
-/// A compiled condition.
+impl Place {
+    fn variables(self) -> &'static [&'static str] {
+        static OBJECT: [&str; 9] = ["object", "metadata", "spec", "status", "", "", "", "", ""];
+        static ITEM: [&str; 9] = ["object", "metadata", "spec", "status", "", "", "", "item", "key"];
+        static RETAIN: [&str; 9] = ["object", "metadata", "spec", "status", "observed", "", "", "", ""];
+        static AGGREGATE: [&str; 9] = ["object", "metadata", "spec", "status", "", "items", "values", "", ""];
+        match self {
+            Self::Object => &OBJECT,
+            Self::Item => &ITEM,
+            Self::Retain => &RETAIN,
+            Self::Revise => &REPLICAS,
+            Self::Aggregate => &AGGREGATE,
+        }
+    }
+}
+
+/// Why there is no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A field is missing: the path.
+    Missing(String),
+    /// A value is not what an operator or a function takes.
+    Wrong(String),
+    /// Too much work.
+    Limit,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Truth {
+    Holds,
+    Not,
+    /// It depends on a field that is missing: the path.
+    Undefined(String),
+}
+
+/// A compiled expression.
 #[derive(Debug)]
-pub struct Condition {
-    expression: IdedExpr,
+pub struct Expression {
+    node: Node,
     source: String,
-    reads: Reads,
+    place: Place,
 }
 
-/// Which parts of a value are read.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Reads {
-    whole: bool,
-    fields: BTreeMap<String, Reads>,
-}
-
-impl Reads {
-    fn merge(&mut self, other: &Self) {
-        self.whole |= other.whole;
-        for (name, reads) in &other.fields {
-            self.fields.entry(name.clone()).or_default().merge(reads);
-        }
+impl Expression {
+    /// Compiles an expression; fails on a syntax error, an unknown variable or function, and on one that is
+    /// too large.
+    pub fn parse(source: &str, place: Place) -> std::result::Result<Self, String> {
+        let node = program::parse(source, place.variables())?;
+        Ok(Self { node, source: source.trim().to_owned(), place })
     }
-}
 
-impl Condition {
-    /// Compiles a condition; fails on a syntax error, an unknown variable, and one that could cost too much.
-    pub fn parse(source: &str) -> std::result::Result<Self, String> {
-        if source.len() > MAX_LENGTH {
-            return Err(format!("the expression is longer than {MAX_LENGTH} bytes"));
-        }
-        let parse = || Parser::default().parse(source);
-        let expression = catch_unwind(AssertUnwindSafe(parse))
-            .map_err(|_| "the expression does not parse".to_owned())?
-            .map_err(|error| reason(&error.to_string()))?;
-        let mut walk = Walk { reads: Reads::default(), bound: Vec::new(), unknown: None, deepest: 0 };
-        walk.expression(&expression, 0);
-        if let Some(name) = walk.unknown {
-            return Err(format!("{name:?} is not known here; there are {}", VARIABLES.join(", ")));
-        }
-        if walk.deepest > MAX_NESTING {
-            return Err(format!("loops nest more than {MAX_NESTING} deep"));
-        }
-        Ok(Self { expression, source: source.to_owned(), reads: walk.reads })
-    }
-}
-
-/// The first line of a parser's drawing, without the list of all that it would have taken instead.
-fn reason(drawing: &str) -> String {
-    let first = drawing.trim().lines().next().unwrap_or_default();
-    let text = first.trim_start_matches("ERROR: <input>:").split(" expecting ").next().unwrap_or_default();
-    format!("the expression does not parse, at {text}")
-}
-
-/// Finds out what an expression reads and how deep its loops nest.
-struct Walk {
-    reads: Reads,
-    bound: Vec<String>,
-    unknown: Option<String>,
-    deepest: usize,
-}
-
-impl Walk {
-    fn expression(&mut self, expression: &IdedExpr, depth: usize) {
-        if self.select(expression) {
-            return;
-        }
-        match &expression.expr {
-            Expr::Select(select) => self.expression(&select.operand, depth),
-            Expr::Call(call) => {
-                call.target.iter().for_each(|target| self.expression(target, depth));
-                call.args.iter().for_each(|argument| self.expression(argument, depth));
-            }
-            Expr::List(list) => list.elements.iter().for_each(|element| self.expression(element, depth)),
-            Expr::Map(map) => map.entries.iter().for_each(|entry| self.entry(&entry.expr, depth)),
-            Expr::Struct(fields) => fields.entries.iter().for_each(|entry| self.entry(&entry.expr, depth)),
-            Expr::Comprehension(comprehension) => {
-                self.deepest = self.deepest.max(depth + 1);
-                self.expression(&comprehension.iter_range, depth);
-                self.expression(&comprehension.accu_init, depth);
-                let outside = self.bound.len();
-                self.bound.push(comprehension.iter_var.clone());
-                self.bound.extend(comprehension.iter_var2.clone());
-                self.bound.push(comprehension.accu_var.clone());
-                self.expression(&comprehension.loop_cond, depth + 1);
-                self.expression(&comprehension.loop_step, depth + 1);
-                self.expression(&comprehension.result, depth);
-                self.bound.truncate(outside);
-            }
-            Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
+    fn fault(&self, fault: Fault) -> Error {
+        let source = &self.source;
+        match fault {
+            Fault::Missing(path) => Error::invalid(format_args!("{source}: {path} is missing")),
+            Fault::Wrong(message) => Error::invalid(format_args!("{source}: {message}")),
+            Fault::Limit => Error::limit(format_args!("{source}: the expression takes too long on this object")),
         }
     }
 
-    fn entry(&mut self, entry: &EntryExpr, depth: usize) {
-        match entry {
-            EntryExpr::StructField(field) => self.expression(&field.value, depth),
-            EntryExpr::MapEntry(entry) => {
-                self.expression(&entry.key, depth);
-                self.expression(&entry.value, depth);
-            }
-        }
-    }
-
-    /// Notes a chain such as `status.replicas`, if that is what the expression is.
-    fn select(&mut self, expression: &IdedExpr) -> bool {
-        let mut fields = Vec::new();
-        let mut at = &expression.expr;
-        let name = loop {
-            match at {
-                Expr::Select(select) => {
-                    fields.push(select.field.as_str());
-                    at = &select.operand.expr;
+    /// The chains of names that it reads, from the object: `status.phase` is `["status", "phase"]`. Those of
+    /// the object in the member begin with `observed`; loops and other variables are left out.
+    fn reads(&self) -> Vec<Vec<String>> {
+        let mut reads = Vec::new();
+        self.node.visit(&mut |node| {
+            let (mut fields, mut at) = (Vec::new(), node);
+            loop {
+                match at {
+                    Node::Select(inner, field) | Node::Has(inner, field) | Node::Maybe(inner, field) => {
+                        fields.push(field.clone());
+                        at = inner;
+                    }
+                    Node::Index(inner, index) if matches!(**index, Node::Text(_)) => {
+                        if let Node::Text(field) = &**index {
+                            fields.push(field.clone());
+                        }
+                        at = inner;
+                    }
+                    _ => break,
                 }
-                Expr::Ident(name) => break name,
+            }
+            let Node::Slot(index) = at else { return fields.is_empty() };
+            match self.place.variables().get(*index) {
+                Some(&"object") => {}
+                Some(name @ (&"metadata" | &"spec" | &"status" | &"observed")) => fields.push((*name).to_owned()),
                 _ => return false,
             }
+            fields.reverse();
+            if !fields.is_empty() && !reads.contains(&fields) {
+                reads.push(fields);
+            }
+            false
+        });
+        reads
+    }
+}
+
+/// The fields that an expression reads, as chains of names from the object (those of the object in the member
+/// begin with `observed`). Fails like loading an interpreter does.
+pub fn reads(source: &str) -> std::result::Result<Vec<Vec<String>>, String> {
+    let places = [Place::Object, Place::Item, Place::Retain, Place::Revise, Place::Aggregate];
+    let mut first = None;
+    for place in places {
+        match Expression::parse(source, place) {
+            Ok(expression) => return Ok(expression.reads()),
+            Err(message) => first = first.or(Some(message)),
+        }
+    }
+    Err(first.unwrap_or_default())
+}
+
+/// Values for the variables of expressions.
+pub struct Scope<'v> {
+    machine: RefCell<Machine<'v>>,
+}
+
+static EMPTY: LazyLock<Map<String, Json>> = LazyLock::new(Map::new);
+
+impl<'v> Scope<'v> {
+    /// The object and its parts.
+    pub fn new(object: &'v Object) -> Self {
+        let part = |name: &str| match object.0.get(name) {
+            None | Some(Json::Null) => Value::Map(value::Map::Json(&EMPTY)),
+            Some(value) => Value::from(value),
         };
-        // Functions of a namespace, such as `math.greatest`, are idents as well.
-        let namespaced =
-            fields.is_empty() && matches!(name.as_str(), "math" | "sets" | "base64" | "jsonpatch" | "format");
-        if self.bound.contains(name) || namespaced {
-            return true;
-        }
-        if !VARIABLES.contains(&name.as_str()) {
-            self.unknown.get_or_insert_with(|| name.clone());
-            return true;
-        }
-        let path = [name.as_str()].into_iter().filter(|name| *name != "object").chain(fields.into_iter().rev());
-        let mut reads = &mut self.reads;
-        for field in path {
-            reads = reads.fields.entry(field.to_owned()).or_default();
-        }
-        reads.whole = true;
-        true
+        let mut slots = Vec::with_capacity(12);
+        slots.extend([Value::Map(value::Map::Json(&object.0)), part("metadata"), part("spec"), part("status")]);
+        slots.resize(VARIABLES.len(), Value::Null);
+        Self { machine: RefCell::new(Machine::new(slots, Place::Object.variables())) }
     }
-}
 
-/// An object's fields, ready for a set of conditions.
-pub struct Scope<'a> {
-    context: Context<'a>,
-}
-
-impl Scope<'static> {
-    /// Makes CEL values of what the conditions read.
-    pub fn new<'c>(conditions: impl IntoIterator<Item = &'c Condition>, object: &Object) -> Result<Self> {
-        let mut reads = Reads::default();
-        conditions.into_iter().for_each(|condition| reads.merge(&condition.reads));
-        let mut context = FUNCTIONS.new_inner_scope();
-        let root = of_map(&object.0, &reads);
-        for name in reads.fields.keys() {
-            if VARIABLES.contains(&name.as_str()) {
-                let value = root.get(&Key::String(Arc::new(name.clone()))).cloned();
-                // A part that is missing is an empty object, so that only its fields are missing.
-                let value = value.filter(|value| !matches!(value, cel::Value::Null));
-                context.add_variable_from_value(name.clone(), value.unwrap_or_else(|| of_entries(HashMap::new())));
+    fn with(self, place: Place, values: impl IntoIterator<Item = (&'static str, Value<'v>)>) -> Self {
+        let mut machine = self.machine.into_inner();
+        machine.variables = place.variables();
+        for (name, value) in values {
+            let slot = machine.variables.iter().position(|known| *known == name);
+            if let Some(slot) = slot.and_then(|index| machine.slots.get_mut(index)) {
+                *slot = value;
             }
         }
-        context.add_variable_from_value("object", of_entries(root));
-        Ok(Self { context })
+        Self { machine: RefCell::new(machine) }
     }
-}
 
-impl Scope<'_> {
-    /// Whether a condition holds. A field that is missing makes it false; any other error is a failure.
-    pub fn holds(&self, condition: &Condition) -> Result<bool> {
-        match cel::Value::resolve(&condition.expression, &self.context) {
-            Ok(cel::Value::Bool(holds)) => Ok(holds),
+    /// Also a part of the object, with its key.
+    pub fn with_item(self, item: Root<'v>, key: Value<'v>) -> Self {
+        self.with(Place::Item, [("item", of_root(item)), ("key", key)])
+    }
+
+    /// Also the object in the member.
+    pub fn with_observed(self, observed: &'v Object) -> Self {
+        self.with(Place::Retain, [("observed", Value::Map(value::Map::Json(&observed.0)))])
+    }
+
+    /// Also the number of replicas to be written.
+    pub fn with_replicas(self, replicas: i64) -> Self {
+        self.with(Place::Revise, [("replicas", Value::Int(replicas))])
+    }
+
+    /// Also what clusters report.
+    pub fn with_items(self, items: &'v [StatusItem]) -> Self {
+        let item = |item: &'v StatusItem| {
+            let status = item.status.as_ref().filter(|status| !status.is_null());
+            let entries = [
+                ("clusterName", Value::text(&item.cluster_name)),
+                ("applied", Value::Bool(item.applied)),
+                ("health", Value::Text(Cow::Owned(format!("{:?}", item.health)))),
+            ];
+            Value::map(entries.into_iter().chain(status.map(|status| ("status", Value::from(status)))))
+        };
+        self.with(Place::Aggregate, [("items", Value::list(items.iter().map(item).collect()))])
+    }
+
+    /// Also what was found in the statuses of clusters.
+    pub fn set_values(&self, values: impl Iterator<Item = &'v Json>) {
+        let slot = VARIABLES.iter().position(|name| *name == "values");
+        let list = Value::list(values.map(Value::from).collect());
+        let mut machine = self.machine.borrow_mut();
+        if let Some(value) = slot.and_then(|index| machine.slots.get_mut(index)) {
+            *value = list;
+        }
+    }
+
+    /// The value of an expression, if nothing is missing.
+    fn evaluate(&self, expression: &'v Expression) -> std::result::Result<Value<'v>, Fault> {
+        let mut machine = self.machine.borrow_mut();
+        machine.rest();
+        machine.evaluate(&expression.node)
+    }
+
+    /// Whether a condition holds.
+    pub fn truth(&self, condition: &'v Expression) -> Result<Truth> {
+        match self.evaluate(condition) {
+            Ok(Value::Bool(true)) => Ok(Truth::Holds),
+            Ok(Value::Bool(false)) => Ok(Truth::Not),
             Ok(other) => {
-                Err(Error::internal(format_args!("{}: gave {other:?} and not true or false", condition.source)))
+                let found = other.type_name();
+                Err(Error::invalid(format_args!("{}: gave {found} and not true or false", condition.source)))
             }
-            Err(ExecutionError::NoSuchKey(_)) => Ok(false),
-            Err(error) => Err(Error::invalid(format_args!("{}: {error}", condition.source))),
+            Err(Fault::Missing(path)) => Ok(Truth::Undefined(path)),
+            Err(fault) => Err(condition.fault(fault)),
         }
     }
-}
 
-fn of_entries(map: HashMap<Key, cel::Value>) -> cel::Value {
-    cel::Value::Map(CelMap { map: Arc::new(map) })
-}
-
-fn of_map(map: &Map<String, Value>, reads: &Reads) -> HashMap<Key, cel::Value> {
-    let pair = |name: &String, value| (Key::String(Arc::new(name.clone())), value);
-    if reads.whole {
-        return map.iter().map(|(name, value)| pair(name, of_json(value, reads))).collect();
+    /// Whether a condition holds; one that depends on a missing field does not.
+    pub fn holds(&self, condition: &'v Expression) -> Result<bool> {
+        Ok(self.truth(condition)? == Truth::Holds)
     }
-    reads.fields.iter().filter_map(|(name, reads)| Some(pair(name, of_json(map.get(name)?, reads)))).collect()
+
+    /// The value of an expression as JSON; a field that is missing is a failure, and `null` is no value.
+    pub fn value(&self, expression: &'v Expression) -> Result<Option<Json>> {
+        let value = self.evaluate(expression).map_err(|fault| expression.fault(fault))?;
+        self.machine.borrow_mut().spend(value.weight()).map_err(|fault| expression.fault(fault))?;
+        let json = value.to_json().map_err(|message| expression.fault(Fault::Wrong(message)))?;
+        Ok(Some(json).filter(|json| !json.is_null()))
+    }
+
+    /// The whole number that an expression gives; `null` is none.
+    pub fn int(&self, expression: &'v Expression) -> Result<Option<i64>> {
+        let Some(value) = self.value(expression)? else { return Ok(None) };
+        super::path::as_int(&value)
+            .map(Some)
+            .ok_or_else(|| Error::invalid(format_args!("{}: gave {value} and not a whole number", expression.source)))
+    }
+
+    /// A fault of what an expression gave.
+    pub fn wrong(expression: &Expression, expected: &str, found: &Json) -> Error {
+        super::path::wrong(&expression.source, expected, found)
+    }
 }
 
-fn of_json(value: &Value, reads: &Reads) -> cel::Value {
-    static WHOLE: LazyLock<Reads> = LazyLock::new(|| Reads { whole: true, fields: BTreeMap::new() });
-    match value {
-        Value::Null => cel::Value::Null,
-        Value::Bool(value) => cel::Value::Bool(*value),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => cel::Value::Int(number),
-            None => cel::Value::Float(number.as_f64().unwrap_or(f64::MAX)),
-        },
-        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
-        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(|item| of_json(item, &WHOLE)).collect())),
-        Value::Object(map) => of_entries(of_map(map, if reads.whole { &WHOLE } else { reads })),
+fn of_root(root: Root) -> Value {
+    match root {
+        Root::Map(map) => Value::Map(value::Map::Json(map)),
+        Root::Value(value) => Value::from(value),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-
-    fn object() -> Object {
-        Object::from_value(json!({
-            "metadata": {"name": "x", "generation": 2, "labels": {"a.b/c": "d"}},
-            "spec": {"replicas": 3, "list": [{"on": true, "n": 1}, {"on": false, "n": 2}], "ratio": 0.5, "none": null},
-        }))
-        .unwrap()
-    }
-
-    #[rstest]
-    #[case("true", true)]
-    #[case("spec.replicas == 3", true)]
-    #[case("object.spec.replicas >= 3 && metadata.generation < 3", true)]
-    #[case("object.metadata.name == 'x' && metadata.name == 'x'", true)]
-    #[case("status.phase == 'Ready'", false)]
-    #[case("status.phase != 'Ready'", false)]
-    #[case("has(status.phase)", false)]
-    #[case("!has(status.phase) || status.phase == 'x'", true)]
-    #[case("has(spec.replicas) && has(object.spec)", true)]
-    #[case("status.get('phase', 'none') == 'none'", true)]
-    #[case("object.get('spec.replicas', 0) == 3 && spec.get('none', 1) == 1 && spec.get('replicas.x', 2) == 2", true)]
-    #[case("metadata.labels['a.b/c'] == 'd'", true)]
-    #[case("spec.list.exists(item, item.on && item.n == 1)", true)]
-    #[case("spec.list.all(item, item.on)", false)]
-    #[case("spec.list.filter(spec, spec.on).size() == 1", true)]
-    #[case("spec.ratio < 0.6", true)]
-    #[case("spec.none == null", true)]
-    #[case("quantity('1Gi').isGreaterThan(quantity('1G'))", true)]
-    fn holds(#[case] source: &str, #[case] expected: bool) {
-        let condition = Condition::parse(source).unwrap();
-        assert_eq!(Scope::new([&condition], &object()).unwrap().holds(&condition), Ok(expected), "{source}");
-    }
-
-    #[rstest]
-    #[case("spec.replicas ==", "")]
-    #[case("status.?phase", "")]
-    #[case("pod.x == 1", "\"pod\" is not known here; there are object, metadata, spec, status")]
-    #[case("spec.a.all(a, spec.a.all(b, spec.a.all(c, spec.a.all(d, true))))", "loops nest more than 3 deep")]
-    fn refused(#[case] source: &str, #[case] expected: &str) {
-        let message = Condition::parse(source).unwrap_err();
-        assert!(!message.is_empty() && message.contains(expected), "{source}: {message}");
-        assert!(Condition::parse(&" ".repeat(5000)).is_err());
-    }
-
-    #[rstest]
-    #[case("spec.replicas", "gave")]
-    #[case("spec.replicas == 3 && spec.list", "")]
-    #[case("spec.replicas + 'x' == '3x'", "")]
-    fn failures(#[case] source: &str, #[case] expected: &str) {
-        let condition = Condition::parse(source).unwrap();
-        let error = Scope::new([&condition], &object()).unwrap().holds(&condition).unwrap_err().to_string();
-        assert!(error.starts_with(source) && error.contains(expected), "{error}");
-    }
-
-    #[test]
-    fn reads_only_what_it_names() {
-        let condition = Condition::parse("status.a.b == spec.c && has(object.status.d)").unwrap();
-        let root = of_map(&object_with_more().0, &condition.reads);
-        let value = of_entries(root);
-        let cel::Value::Map(map) = &value else { panic!("not a map") };
-        assert_eq!(map.map.len(), 2);
-        let cel::Value::Map(status) = &map.map[&Key::String(Arc::new("status".to_owned()))] else { panic!("no map") };
-        assert_eq!(status.map.len(), 2, "{status:?}");
-    }
-
-    fn object_with_more() -> Object {
-        Object::from_value(json!({
-            "metadata": {"managedFields": [1, 2, 3]},
-            "spec": {"c": 1, "more": 2},
-            "status": {"a": {"b": 1, "x": 2}, "d": 1, "y": 2},
-        }))
-        .unwrap()
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::{
     Declarative,
-    cel::Condition,
+    cel::{self, Expression},
     format::{self, Text},
     path::{Path, Place},
     replicas::Count,
@@ -36,13 +36,13 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
         name: read.metadata.name,
         targets,
         life_cycle: spec.life_cycle,
-        started: spec.started.as_ref().map(|text| compiler.condition(text)).transpose()?,
+        started: spec.started.as_ref().map(|text| compiler.cel(text, cel::Place::Object)).transpose()?,
         replicas: spec.replicas.map(|block| compiler.replicas(block)).transpose()?,
         components: spec.components.map(|list| compiler.all(list, Compiler::component)).transpose()?,
         revise: spec.revise_replica.map(|block| compiler.revise(block)).transpose()?,
         retain: spec.retain.map(|block| compiler.retain(block)).transpose()?,
         aggregate: spec.aggregate_status.map(|block| compiler.aggregate(block)).transpose()?,
-        dependencies: spec.dependencies.map(|list| compiler.all(list, Compiler::needs)).transpose()?,
+        dependencies: spec.dependencies.map(|list| compiler.all(list, Compiler::dependency)).transpose()?,
         status: spec.status.map(|block| compiler.status(block)).transpose()?,
         health: spec.health.map(|list| compiler.all(list, Compiler::rule)).transpose()?,
     };
@@ -107,13 +107,17 @@ impl Compiler<'_> {
         texts.iter().map(|text| self.place(text)).collect()
     }
 
-    fn condition(&self, text: &Text) -> Loaded<Condition> {
-        Condition::parse(&text.0.value).map_err(|message| self.wrong(text, message))
+    fn cel(&self, text: &Text, place: cel::Place) -> Loaded<Expression> {
+        Expression::parse(&text.0.value, place).map_err(|message| self.wrong(text, message))
+    }
+
+    fn maybe_cel(&self, text: Option<&Text>, place: cel::Place) -> Loaded<Option<Expression>> {
+        text.map(|text| self.cel(text, place)).transpose()
     }
 
     fn not_yet(&self, texts: impl IntoIterator<Item = Option<impl std::borrow::Borrow<Text>>>) -> Loaded<()> {
         match texts.into_iter().flatten().next() {
-            Some(text) => Err(self.wrong(text.borrow(), "cel and lua are not read here yet")),
+            Some(text) => Err(self.wrong(text.borrow(), "lua is not read here yet")),
             None => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{
     Result,
+    cel::{Expression, Scope, Value as CelValue},
     path::{Path, Place, Root, type_name, wrong},
     replicas::PodAt,
     within,
@@ -17,11 +18,20 @@ use crate::native::pod_spec_dependencies;
 
 /// One entry of `dependencies`, compiled.
 #[derive(Debug)]
+pub struct Entry {
+    pub when: Option<Expression>,
+    pub needs: Needs,
+}
+
+/// What an entry needs.
+#[derive(Debug)]
 pub enum Needs {
     /// Everything that pods need.
     Pod(PodAt),
     /// Objects of a kind.
     Named(Box<Named>),
+    /// What an expression gives.
+    Made(Expression),
 }
 
 /// Objects of a kind, by name or by selector.
@@ -34,6 +44,7 @@ pub struct Named {
     pub selector: Option<Place>,
     pub except: Vec<String>,
     pub namespace: Option<Place>,
+    pub namespace_name: Option<String>,
     pub cluster_scoped: bool,
     pub optional: bool,
 }
@@ -53,16 +64,24 @@ impl Word {
 }
 
 /// All dependencies of an object.
-pub fn all(entries: &[Needs], object: &Object) -> Result<Vec<Dependency>> {
+pub fn all(entries: &[Entry], object: &Object) -> Result<Vec<Dependency>> {
     let mut found = Vec::new();
     for entry in entries {
-        match entry {
+        // With `each`, the condition is about the item.
+        let of_items = matches!(&entry.needs, Needs::Named(named) if named.each.is_some());
+        if let Some(when) = entry.when.as_ref().filter(|_| !of_items)
+            && !Scope::new(object).holds(when)?
+        {
+            continue;
+        }
+        match &entry.needs {
             Needs::Pod(at) => {
                 let namespace = Some(object.namespace()).filter(|name| !name.is_empty()).unwrap_or("default");
                 let pods = at.each(object.into(), |spec| pod_spec_dependencies(spec, namespace))?;
                 found.extend(pods.into_iter().flatten());
             }
-            Needs::Named(named) => named.collect(object, &mut found)?,
+            Needs::Named(named) => named.collect(entry.when.as_ref(), object, &mut found)?,
+            Needs::Made(expression) => found.extend(made(expression, object)?),
         }
     }
     found.sort();
@@ -70,8 +89,27 @@ pub fn all(entries: &[Needs], object: &Object) -> Result<Vec<Dependency>> {
     Ok(found)
 }
 
+/// The objects that an expression lists; one without a namespace is in the object's own.
+fn made(expression: &Expression, object: &Object) -> Result<Vec<Dependency>> {
+    let list = match Scope::new(object).value(expression)? {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(list)) => list,
+        Some(other) => return Err(Scope::wrong(expression, "a list", &other)),
+    };
+    let read = |value: Value| {
+        let bare = value.get("namespace").is_none();
+        let wrong = || Scope::wrong(expression, "objects with apiVersion, kind, name and namespace", &value);
+        let mut dependency = Dependency::deserialize(&value).map_err(|_| wrong())?;
+        if bare {
+            dependency.namespace = object.namespace().to_owned();
+        }
+        Ok(dependency)
+    };
+    list.into_iter().map(read).collect()
+}
+
 impl Named {
-    fn collect(&self, object: &Object, found: &mut Vec<Dependency>) -> Result<()> {
+    fn collect<'v>(&self, when: Option<&'v Expression>, object: &'v Object, found: &mut Vec<Dependency>) -> Result<()> {
         let before = found.len();
         match &self.each {
             None => self.of_item(object, object.into(), found)?,
@@ -81,7 +119,13 @@ impl Named {
                         Value::Array(items) => items,
                         one => std::slice::from_ref(one),
                     };
-                    for item in items {
+                    for (index, item) in items.iter().enumerate() {
+                        if let Some(when) = when {
+                            let key = CelValue::Int(i64::try_from(index).unwrap_or(i64::MAX));
+                            if !Scope::new(object).with_item(Root::Value(item), key).holds(when)? {
+                                continue;
+                            }
+                        }
                         let added = self.of_item(object, Root::Value(item), found);
                         added.map_err(|error| within(path.source(), &error))?;
                     }
@@ -98,7 +142,7 @@ impl Named {
     fn of_item(&self, object: &Object, item: Root, found: &mut Vec<Dependency>) -> Result<()> {
         let namespace = match &self.namespace {
             _ if self.cluster_scoped => "",
-            None => object.namespace(),
+            None => self.namespace_name.as_deref().unwrap_or(object.namespace()),
             Some(place) => place.str(item)?.filter(|name| !name.is_empty()).unwrap_or(object.namespace()),
         };
         let dependency = |name: String, label_selector| {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
 pub use self::{
-    aggregate::{AggregateStatus, Field, Op},
+    aggregate::{AggregateStatus, Field, Op, Part},
     replicas::{Claim, Component, Replicas, Resource, ReviseReplica},
     rules::{ConditionMatch, Dependency, HealthRule, Merge, Retain, RetainRule, Status, StatusField},
 };

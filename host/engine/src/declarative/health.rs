@@ -4,22 +4,30 @@ use std::borrow::Cow;
 
 use outrigger_interpreter::{Health, HealthReport};
 use outrigger_object::Object;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     Result,
-    cel::{Condition, Scope},
+    cel::{Expression, Scope, Truth},
     path::{Path, Place},
 };
 
 /// One rule of health, compiled.
 #[derive(Debug)]
 pub struct Rule {
-    pub when: Option<Condition>,
+    pub when: Option<Expression>,
     pub condition: Option<Wanted>,
-    pub health: Health,
+    pub verdict: Verdict,
     pub reason: Words,
     pub message: Words,
+}
+
+/// What a rule says.
+#[derive(Debug)]
+pub enum Verdict {
+    Fixed(Health),
+    Cel(Expression),
 }
 
 /// Where a text comes from: a field, else what is written, else the condition.
@@ -40,17 +48,30 @@ pub struct Wanted {
     pub observed: bool,
 }
 
+/// The reason when no rule holds, and one might have if a field were there.
+pub const UNDEFINED: &str = "Undefined";
+
+/// Names of the first rules, so that naming one costs nothing.
+const NAMES: [&str; 8] =
+    ["health[0]", "health[1]", "health[2]", "health[3]", "health[4]", "health[5]", "health[6]", "health[7]"];
+
 /// The status of a condition that is not there.
 pub const MISSING: &str = "Missing";
 
 /// What the first rule that holds says.
 pub fn report(rules: &[Rule], object: &Object) -> Result<HealthReport> {
-    let scope = Scope::new(rules.iter().filter_map(|rule| rule.when.as_ref()), object)?;
-    for rule in rules {
-        if let Some(when) = &rule.when
-            && !scope.holds(when)?
-        {
-            continue;
+    let scope = Scope::new(object);
+    let mut missing = None;
+    for (index, rule) in rules.iter().enumerate() {
+        if let Some(when) = &rule.when {
+            match scope.truth(when)? {
+                Truth::Holds => {}
+                Truth::Not => continue,
+                Truth::Undefined(path) => {
+                    missing.get_or_insert(path);
+                    continue;
+                }
+            }
         }
         let matched = match &rule.condition {
             None => None,
@@ -59,14 +80,41 @@ pub fn report(rules: &[Rule], object: &Object) -> Result<HealthReport> {
                 None => continue,
             },
         };
+        let mut said = HealthReport::default();
+        match &rule.verdict {
+            Verdict::Fixed(health) => said.health = *health,
+            Verdict::Cel(expression) => match scope.value(expression)? {
+                None => continue,
+                Some(value) => said = verdict(expression, &value)?,
+            },
+        }
+        let name = NAMES.get(index).map(|name| Cow::Borrowed(*name));
         return Ok(HealthReport {
-            health: rule.health,
-            reason: rule.reason.of(object, matched, "reason")?,
-            message: rule.message.of(object, matched, "message")?,
-            rule: Cow::Borrowed(""),
+            health: said.health,
+            reason: Some(said.reason)
+                .filter(|text| !text.is_empty())
+                .map_or_else(|| rule.reason.of(object, matched, "reason"), Ok)?,
+            message: Some(said.message)
+                .filter(|text| !text.is_empty())
+                .map_or_else(|| rule.message.of(object, matched, "message"), Ok)?,
+            rule: name.unwrap_or_else(|| format!("health[{index}]").into()),
         });
     }
-    Ok(Health::Unknown.into())
+    let Some(path) = missing else { return Ok(Health::Unknown.into()) };
+    let message = format!("{path} is missing");
+    Ok(HealthReport { health: Health::Unknown, reason: UNDEFINED.to_owned(), message, rule: Cow::Borrowed("") })
+}
+
+/// What an expression says of health.
+fn verdict(expression: &Expression, value: &Value) -> Result<HealthReport> {
+    let said = match value {
+        Value::Bool(true) => Some(Health::Healthy.into()),
+        Value::Bool(false) => Some(Health::Unhealthy.into()),
+        Value::String(_) => Health::deserialize(value).ok().map(HealthReport::from),
+        Value::Object(_) => HealthReport::deserialize(value).ok(),
+        _ => None,
+    };
+    said.ok_or_else(|| Scope::wrong(expression, "true, false, the name of a health, or an object with health", value))
 }
 
 impl Words {

@@ -9,6 +9,7 @@ use serde_json::Value;
 pub use self::requirements::{PodAt, Quantities, Requirements};
 use super::{
     Result,
+    cel::{Expression, Scope, Value as CelValue},
     path::{Path, Place, Root, as_int, wrong},
     within,
 };
@@ -30,6 +31,10 @@ pub enum Count {
         default: i64,
     },
     Components,
+    Cel {
+        expression: Expression,
+        default: i64,
+    },
 }
 
 /// One entry of `components`, compiled.
@@ -38,7 +43,9 @@ pub struct Entry {
     pub within: Within,
     pub name: Name,
     pub require: Vec<Path>,
+    pub when: Option<Expression>,
     pub replicas: Option<Place>,
+    pub count: Option<Expression>,
     pub default: i64,
     pub requirements: Requirements,
 }
@@ -71,12 +78,23 @@ enum Key<'v> {
     Index(usize),
 }
 
+impl<'v> From<Key<'v>> for CelValue<'v> {
+    fn from(key: Key<'v>) -> Self {
+        match key {
+            Key::None => Self::Null,
+            Key::Name(name) => Self::text(name),
+            Key::Index(index) => Self::Int(i64::try_from(index).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
 impl Replicas {
     /// How many replicas, and what each needs.
     pub fn info(&self, object: &Object, components: Option<&[Entry]>) -> Result<ReplicaInfo> {
         let replicas = match &self.count {
             Count::Fixed(number) => *number,
             Count::Paths { paths, default } => sum(paths, *default, object)?,
+            Count::Cel { expression, default } => Scope::new(object).int(expression)?.unwrap_or(*default),
             Count::Components => {
                 let all = self::components(components.unwrap_or_default(), object)?;
                 all.iter().fold(0_i64, |sum, one| sum.saturating_add(one.replicas))
@@ -139,13 +157,24 @@ impl Entry {
         Ok(())
     }
 
-    fn component(&self, object: &Object, item: Root, key: Key) -> Result<Option<Component>> {
+    fn component<'v>(&'v self, object: &'v Object, item: Root<'v>, key: Key<'v>) -> Result<Option<Component>> {
         for path in &self.require {
             if path.find(item)?.is_empty() {
                 return Ok(None);
             }
         }
-        let counted = self.replicas.as_ref().map(|place| place.lenient_int(item)).transpose()?.flatten();
+        let mut counted = self.replicas.as_ref().map(|place| place.lenient_int(item)).transpose()?.flatten();
+        if self.when.is_some() || self.count.is_some() {
+            let scope = Scope::new(object).with_item(item, key.into());
+            if let Some(when) = &self.when
+                && !scope.holds(when)?
+            {
+                return Ok(None);
+            }
+            if let Some(count) = &self.count {
+                counted = scope.int(count)?;
+            }
+        }
         Ok(Some(Component {
             name: self.name.of(item, key)?,
             replicas: counted.unwrap_or(self.default),
@@ -179,17 +208,25 @@ impl Name {
 #[derive(Debug)]
 pub struct Revise {
     pub places: Vec<Place>,
+    pub cel: Option<Expression>,
     pub when_present: bool,
 }
 
 impl Revise {
     /// The object with the number written.
     pub fn apply(&self, mut object: Object, replicas: i64) -> Result<Object> {
+        let value = match &self.cel {
+            None => replicas.into(),
+            Some(cel) => match Scope::new(&object).with_replicas(replicas).value(cel)? {
+                Some(value) => value,
+                None => return Ok(object),
+            },
+        };
         for place in &self.places {
             if self.when_present && place.find(&object)?.is_none() {
                 continue;
             }
-            place.put(&mut object.0, replicas.into());
+            place.put(&mut object.0, value.clone());
         }
         Ok(object)
     }

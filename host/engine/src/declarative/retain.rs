@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Result,
+    cel::{Expression, Scope},
     format::Merge,
     path::{Place, wrong},
     within,
@@ -20,14 +21,18 @@ pub struct Keep {
     pub key: Option<Place>,
     pub fields: Vec<Place>,
     pub add: bool,
+    pub when: Option<Expression>,
+    pub cel: Option<Expression>,
+    /// Only where the desired object's label leaves the number of replicas to the members.
+    pub labelled: bool,
 }
+
+const RETAIN_REPLICAS: &str = "resourcetemplate.karmada.io/retain-replicas";
 
 /// The desired object with what the observed one keeps.
 pub fn apply(rules: &[Keep], mut desired: Object, observed: &Object) -> Result<Object> {
     for rule in rules {
-        let Some(theirs) = rule.place.find(observed)? else { continue };
-        let ours = rule.place.find(&desired)?;
-        if let Some(value) = rule.joined(ours, theirs)? {
+        if let Some(value) = rule.value(&desired, observed)? {
             rule.place.put(&mut desired.0, value);
         }
     }
@@ -36,6 +41,25 @@ pub fn apply(rules: &[Keep], mut desired: Object, observed: &Object) -> Result<O
 
 impl Keep {
     /// The value to write; `None` leaves the desired one.
+    fn value<'v>(&'v self, desired: &'v Object, observed: &'v Object) -> Result<Option<Value>> {
+        if self.labelled && desired.label(RETAIN_REPLICAS) != Some("true") {
+            return Ok(None);
+        }
+        if self.when.is_some() || self.cel.is_some() {
+            let scope = Scope::new(desired).with_observed(observed);
+            if let Some(when) = &self.when
+                && !scope.holds(when)?
+            {
+                return Ok(None);
+            }
+            if let Some(cel) = &self.cel {
+                return scope.value(cel);
+            }
+        }
+        let Some(theirs) = self.place.find(observed)? else { return Ok(None) };
+        self.joined(self.place.find(desired)?, theirs)
+    }
+
     fn joined(&self, ours: Option<&Value>, theirs: &Value) -> Result<Option<Value>> {
         let Some(ours) = ours else { return Ok(Some(theirs.clone())) };
         let path = self.place.source();

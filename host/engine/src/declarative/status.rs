@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Result, aggregate,
+    cel::{Expression, Scope},
     path::{Pattern, Place},
 };
 use crate::native::TEMPLATE_GENERATION;
@@ -12,6 +13,7 @@ use crate::native::TEMPLATE_GENERATION;
 /// The block `status`, compiled.
 #[derive(Debug)]
 pub struct Reflect {
+    pub cel: Option<Expression>,
     pub patterns: Vec<Pattern>,
     pub fields: Vec<Reflected>,
     pub generations: bool,
@@ -22,6 +24,7 @@ pub struct Reflect {
 pub struct Reflected {
     pub from: Place,
     pub to: Place,
+    pub cel: Option<Expression>,
     pub default: Option<Value>,
 }
 
@@ -31,12 +34,24 @@ impl Reflect {
         let root = object.cursor();
         let mut reflected = Map::new();
         let Some(status) = root.map(&["status"])? else { return Ok(Value::Object(reflected)) };
+        let scope = Scope::new(object);
+        if let Some(cel) = &self.cel {
+            match scope.value(cel)? {
+                None => {}
+                Some(Value::Object(map)) => reflected = map,
+                Some(other) => return Err(Scope::wrong(cel, "an object", &other)),
+            }
+        }
         for pattern in &self.patterns {
             pattern.copy(status, &mut reflected)?;
         }
         for field in &self.fields {
-            if let Some(value) = field.from.find(status)?.or(field.default.as_ref()) {
-                field.to.put(&mut reflected, value.clone());
+            let found = match &field.cel {
+                Some(cel) => scope.value(cel)?,
+                None => field.from.find(status)?.cloned(),
+            };
+            if let Some(value) = found.or_else(|| field.default.clone()) {
+                field.to.put(&mut reflected, value);
             }
         }
         if self.generations {

@@ -18,7 +18,7 @@ fn load(spec: &str) -> Arc<dyn Interpreter> {
 #[rstest]
 #[case::unknown_block("  replicaz: {path: a}\n", 6, "unknown field")]
 #[case::unknown_key("  replicas:\n    path: a\n    pathz: b\n", 8, "unknown field")]
-#[case::missing_key("  retain: {}\n", 0, "retain has paths, rules or lua")]
+#[case::missing_key("  retain: {}\n", 0, "retain has paths, replicas, rules or lua")]
 #[case::bad_path("  replicas:\n    path: 'spec['\n", 7, "\"spec[\" is not a path")]
 #[case::several("  retain:\n    paths:\n    - spec.a\n    - spec.b[*]\n", 9, "can find several values")]
 #[case::bad_cel("  health:\n  - health: Healthy\n    when: 'status.phase =='\n", 8, "")]
@@ -247,7 +247,9 @@ fn health_without_a_match_is_unknown() {
         interpreter.health(&Object::from_value(json!({"status": status})).unwrap()).into_result().map(Option::unwrap)
     };
     assert_eq!(health(json!({"ok": false})), Ok(Health::Unknown.into()));
-    assert_eq!(health(json!(null)), Ok(Health::Unknown.into()));
+    let undefined = health(json!(null)).unwrap();
+    assert_eq!((undefined.health, undefined.reason.as_str()), (Health::Unknown, health::UNDEFINED));
+    assert_eq!(undefined.message, "status.ok is missing");
     assert_eq!(health(json!({"ok": true})).unwrap().reason, "Fixed");
     assert_eq!(health(json!({"ok": true, "why": "Said"})).unwrap().reason, "Said");
     assert!(health(json!({"ok": true, "why": 1})).is_err());
@@ -255,9 +257,40 @@ fn health_without_a_match_is_unknown() {
 }
 
 #[test]
-fn the_format_has_a_schema() {
-    let schema = serde_json::to_value(schemars::schema_for!(format::Interpreter)).unwrap();
+fn the_schema_in_the_catalogue_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../interpreters/schema.json");
+    let current = format!("{:#}\n", json_schema());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(path, &current).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == current, "interpreters/schema.json is old: run this test with UPDATE_SCHEMA=1");
+    let schema = json_schema();
     assert_eq!(schema["properties"]["apiVersion"]["type"], json!("string"));
     assert_eq!(schema["$defs"]["Spec"]["additionalProperties"], json!(false));
     assert!(schema["$defs"]["Op"].to_string().contains("mergeConditions"));
+}
+
+#[test]
+fn an_object_in_an_api_server_loads() {
+    let mut object = Object::from_value(json!({
+        "apiVersion": format::API_VERSION, "kind": format::KIND,
+        "metadata": {"name": "widgets", "managedFields": [{"fieldsV1": {"f:spec": {}}}]},
+        "spec": {
+            "target": {"apiVersion": "example.com/v1", "kind": "Widget"},
+            "health": [{"when": "status.note == 'a \"b\" \\\\ \u{1F600} : # c'", "health": "Healthy"}],
+            "cases": [{"name": "x", "operation": "InterpretHealth", "output": {"healthy": true}}],
+        },
+        "status": {"conditions": []},
+    }))
+    .unwrap();
+    let interpreter = Declarative::from_object("interpreter widgets", &object).unwrap();
+    let widget = Object::from_value(json!({"status": {"note": "a \"b\" \\ \u{1F600} : # c"}})).unwrap();
+    assert_eq!(interpreter.health(&widget).into_result().unwrap().unwrap().health, Health::Healthy);
+    assert_eq!(cases_of("", &object).unwrap()[0].name, "x");
+    object.set(&["spec", "cases"], json!([{"name": "x"}]));
+    assert!(cases_of("o", &object).unwrap_err().to_string().contains("spec.cases[0]: missing field"));
+    object.set(&["spec", "health"], json!([{"when": "status.", "health": "Healthy"}]));
+    let Err(error) = Declarative::from_object("interpreter widgets", &object) else { panic!("loaded") };
+    assert!(error.to_string().starts_with("interpreter widgets: the expression does not parse"), "{error}");
 }

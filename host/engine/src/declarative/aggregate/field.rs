@@ -8,6 +8,7 @@ use super::{
     pick::{self, Ranks},
 };
 use crate::declarative::{
+    cel::Expression,
     format::Op,
     path::{Path, Place, type_name},
 };
@@ -17,6 +18,8 @@ use crate::declarative::{
 pub struct Field {
     pub place: Place,
     pub from: Path,
+    /// An expression in place of an operator.
+    pub cel: Option<Expression>,
     pub op: Op,
     pub ranks: Ranks,
     pub unreported: Option<String>,
@@ -55,15 +58,22 @@ pub fn join_all(
     members: &Members,
     target: &mut Map<String, Value>,
 ) -> Result<()> {
-    fields.iter().try_for_each(|field| field.join_into(sources, members, target))
+    let made = |index| members.made.get(index).and_then(Option::as_ref);
+    fields.iter().enumerate().try_for_each(|(index, field)| field.join_into(sources, members, made(index), target))
 }
 
 impl Field {
     pub fn is_generation(&self) -> bool {
-        self.op == Op::ObservedGeneration
+        self.cel.is_none() && self.op == Op::ObservedGeneration
     }
 
-    fn join_into(&self, sources: &[Source], members: &Members, target: &mut Map<String, Value>) -> Result<()> {
+    fn join_into(
+        &self,
+        sources: &[Source],
+        members: &Members,
+        made: Option<&Value>,
+        target: &mut Map<String, Value>,
+    ) -> Result<()> {
         if self.when_present && self.place.find(&*target)?.is_none() {
             return Ok(());
         }
@@ -73,7 +83,7 @@ impl Field {
         if members.items.is_empty() {
             let value = match (&self.initial, self.op) {
                 (Some(value), _) => value.clone(),
-                (None, _) if self.keep => return Ok(()),
+                (None, _) if self.keep || self.cel.is_some() => return Ok(()),
                 (None, Op::Sum | Op::Count) => 0.into(),
                 (None, Op::SumQuantities) => "0".into(),
                 (None, _) => return Ok(()),
@@ -81,13 +91,11 @@ impl Field {
             self.place.put(target, value);
             return Ok(());
         }
-        let mut values = Vec::with_capacity(sources.len());
-        for (index, source) in sources.iter().enumerate() {
-            let found = self.from.find(source.root).map_err(|error| of_source(source, &error))?;
-            let found = found.into_iter().filter(|value| !self.skip_empty || !is_blank(value));
-            values.extend(found.map(|value| Found { source: index, cluster: source.cluster, value }));
-        }
-        match self.join(&values, sources, members)? {
+        let joined = match &self.cel {
+            Some(_) => made.cloned().and_then(Picked::made),
+            None => self.join(&self.found(sources)?, sources, members)?,
+        };
+        match joined {
             Some(picked) => {
                 self.place.put(target, picked.value);
                 if let Some(source) = picked.source.and_then(|index| sources.get(index)) {
@@ -108,6 +116,17 @@ impl Field {
             },
         }
         Ok(())
+    }
+
+    /// What the clusters have.
+    pub fn found<'v>(&self, sources: &[Source<'v>]) -> Result<Vec<Found<'v>>> {
+        let mut values = Vec::with_capacity(sources.len());
+        for (index, source) in sources.iter().enumerate() {
+            let found = self.from.find(source.root).map_err(|error| of_source(source, &error))?;
+            let found = found.into_iter().filter(|value| !self.skip_empty || !is_blank(value));
+            values.extend(found.map(|value| Found { source: index, cluster: source.cluster, value }));
+        }
+        Ok(values)
     }
 
     fn generation(&self, members: &Members, target: &mut Map<String, Value>) -> Result<()> {

@@ -79,7 +79,7 @@ pub fn group(field: &Field, values: &[Found], members: &Members) -> Result<Optio
         let mut item = first.cloned().unwrap_or_default();
         let sources: Vec<Source> =
             group.found.iter().map(|found| Source { cluster: found.cluster, root: Root::Value(found.value) }).collect();
-        field::join_all(&field.fields, &sources, members, &mut item)?;
+        field::join_all(&field.fields, &sources, &Members { made: &[], ..*members }, &mut item)?;
         items.push(Value::Object(item));
     }
     Ok(list(items))

@@ -3,6 +3,7 @@
 use super::{Compiler, Loaded};
 use crate::declarative::{
     aggregate::{Aggregate, Field, Ranks},
+    cel,
     format::{self, Op},
 };
 
@@ -23,12 +24,13 @@ const CHOOSING: [Op; 11] = [
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&self, block: format::AggregateStatus) -> Loaded<Aggregate> {
-        self.not_yet([block.cel.as_ref(), block.lua.as_ref()])?;
-        if block.fields.is_empty() && !block.single {
+        self.not_yet([block.lua.as_ref()])?;
+        if block.fields.is_empty() && !block.single && block.cel.is_none() {
             return Err(self.nowhere("aggregateStatus has fields, cel or lua"));
         }
         Ok(Aggregate {
             fields: self.all(block.fields, Self::field)?,
+            cel: self.maybe_cel(block.cel.as_ref(), cel::Place::Aggregate)?,
             single: block.single,
             replace: block.replace,
             omit: self.places(&block.omit)?,
@@ -37,8 +39,15 @@ impl Compiler<'_> {
 
     fn field(&self, field: format::Field) -> Loaded<Field> {
         let wrong = |message: &str| self.wrong(&field.path, message);
-        self.not_yet([field.cel.as_ref()])?;
-        let Some(op) = field.op else { return Err(wrong("a field has op or cel")) };
+        let op = match (field.op, &field.cel) {
+            (Some(op), None) => op,
+            (None, Some(_)) => Op::Last,
+            _ => return Err(wrong("a field has either op or cel")),
+        };
+        let grouping = [Op::GroupBy, Op::ObservedGeneration];
+        if let Some(part) = field.fields.iter().find(|part| grouping.contains(&part.op)) {
+            return Err(self.wrong(&part.path, "this operator is not for the fields of groupBy"));
+        }
         let ranked = matches!(op, Op::Worst | Op::Best);
         let by_key = matches!(op, Op::Union | Op::GroupConditions | Op::GroupBy);
         match op {
@@ -78,6 +87,7 @@ impl Compiler<'_> {
         Ok(Field {
             place: self.place(&field.path)?,
             from: self.path(field.from.as_ref().unwrap_or(&field.path))?,
+            cel: self.maybe_cel(field.cel.as_ref(), cel::Place::Aggregate)?,
             op,
             ranks: Ranks::new(field.order.as_deref().unwrap_or_default()),
             unreported: field.unreported,
@@ -85,7 +95,7 @@ impl Compiler<'_> {
             equal: field.equal,
             negative: field.negative.unwrap_or_default(),
             by,
-            fields: self.all(field.fields, Self::field)?,
+            fields: self.all(field.fields, |compiler, part| compiler.field(part.into()))?,
             skip_empty: field.skip_empty,
             keep: field.keep,
             when_present: field.when_present,

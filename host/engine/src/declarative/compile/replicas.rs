@@ -4,6 +4,7 @@ use outrigger_object::Quantity;
 
 use super::{Compiler, Loaded};
 use crate::declarative::{
+    cel,
     format::{self, Claim, Text},
     replicas::{Count, Entry, Name, PodAt, Quantities, Replicas, Requirements, Revise, Within},
 };
@@ -22,27 +23,32 @@ impl Compiler<'_> {
     }
 
     pub(super) fn replicas(&self, block: format::Replicas) -> Loaded<Replicas> {
-        self.not_yet([block.cel.as_ref(), block.lua.as_ref()])?;
-        let sources = [block.path.is_some(), !block.paths.is_empty(), block.value.is_some(), block.of_components];
+        self.not_yet([block.lua.as_ref()])?;
+        let paths = block.path.is_some() || !block.paths.is_empty();
+        let sources = [paths, block.value.is_some(), block.of_components, block.cel.is_some()];
         if sources.iter().filter(|has| **has).count() != 1 {
             let texts = block.path.iter().chain(&block.paths).map(Some);
             return Err(self.wrong_at(texts, "replicas has one of path, paths, value, ofComponents, cel and lua"));
         }
-        let count = match block.value {
-            Some(number) => Count::Fixed(number),
-            None if block.of_components => Count::Components,
-            None => {
+        let count = match (block.value, &block.cel) {
+            (Some(number), _) => Count::Fixed(number),
+            (None, Some(text)) => {
+                Count::Cel { expression: self.cel(text, cel::Place::Object)?, default: block.default }
+            }
+            (None, None) if block.of_components => Count::Components,
+            (None, None) => {
                 let paths = block.path.iter().chain(&block.paths).map(|text| self.path(text));
                 Count::Paths { paths: paths.collect::<Loaded<_>>()?, default: block.default }
             }
         };
         let pod = self.pod(block.pod_template.as_ref(), block.pod_spec.as_ref())?;
-        let requirements = self.requirements(pod, block.resources, block.claims, block.namespace)?;
+        let from = block.resources_from.as_ref();
+        let requirements = self.requirements(pod, block.resources, from, block.claims, block.namespace)?;
         Ok(Replicas { count, requirements })
     }
 
     pub(super) fn component(&self, entry: format::Component) -> Loaded<Entry> {
-        self.not_yet([entry.cel.as_ref(), entry.lua.as_ref(), entry.when.as_ref()])?;
+        self.not_yet([entry.lua.as_ref()])?;
         let within = match (&entry.each, &entry.of) {
             (None, None) => Within::Object,
             (Some(text), None) => Within::Each(self.path(text)?),
@@ -66,9 +72,17 @@ impl Compiler<'_> {
             within,
             name,
             require: self.paths(&entry.require)?,
+            when: self.maybe_cel(entry.when.as_ref(), cel::Place::Item)?,
             replicas: self.maybe_place(entry.replicas.as_ref())?,
+            count: self.maybe_cel(entry.cel.as_ref(), cel::Place::Item)?,
             default: entry.default.unwrap_or(1),
-            requirements: self.requirements(pod, entry.resources, entry.claims, entry.namespace)?,
+            requirements: self.requirements(
+                pod,
+                entry.resources,
+                entry.resources_from.as_ref(),
+                entry.claims,
+                entry.namespace,
+            )?,
         })
     }
 
@@ -76,18 +90,19 @@ impl Compiler<'_> {
         &self,
         pod: Option<PodAt>,
         resources: Vec<format::Resource>,
+        from: Option<&Text>,
         claims: Option<Vec<Claim>>,
         namespace: bool,
     ) -> Loaded<Requirements> {
         let claims = claims.unwrap_or_else(|| CLAIMS.to_vec());
-        Ok(Requirements { pod, resources: self.all(resources, Self::resource)?, claims, namespace })
+        let resources_from = self.maybe_place(from)?;
+        Ok(Requirements { pod, resources: self.all(resources, Self::resource)?, resources_from, claims, namespace })
     }
 
     fn resource(&self, resource: format::Resource) -> Loaded<Quantities> {
-        self.not_yet([resource.cel.as_ref()])?;
         let texts: Vec<&Text> = resource.path.iter().chain(&resource.paths).collect();
-        let here = || texts.iter().copied().chain(&resource.name_from).map(Some);
-        if texts.is_empty() && resource.default.is_none() {
+        let here = || texts.iter().copied().chain(&resource.name_from).chain(&resource.cel).map(Some);
+        if texts.is_empty() && resource.default.is_none() && resource.cel.is_none() {
             return Err(self.wrong_at(here(), "a resource has path, paths or cel, or a default"));
         }
         if resource.name.is_none() && resource.name_from.is_none() {
@@ -98,18 +113,20 @@ impl Compiler<'_> {
             name: resource.name.clone().unwrap_or_default(),
             name_from: self.maybe_path(resource.name_from.as_ref())?,
             paths: texts.iter().map(|text| self.path(text)).collect::<Loaded<_>>()?,
+            cel: self.maybe_cel(resource.cel.as_ref(), cel::Place::Item)?,
             default: default.map_err(|error| self.wrong_at(here(), &error.to_string()))?,
             whole: resource.whole,
         })
     }
 
     pub(super) fn revise(&self, block: format::ReviseReplica) -> Loaded<Revise> {
-        self.not_yet([block.cel.as_ref(), block.lua.as_ref()])?;
+        self.not_yet([block.lua.as_ref()])?;
         let places: Vec<_> =
             block.path.iter().chain(&block.paths).map(|text| self.place(text)).collect::<Loaded<_>>()?;
         if places.is_empty() {
             return Err(self.nowhere("reviseReplica has path, paths or lua"));
         }
-        Ok(Revise { places, when_present: block.when_present })
+        let cel = self.maybe_cel(block.cel.as_ref(), cel::Place::Revise)?;
+        Ok(Revise { places, cel, when_present: block.when_present })
     }
 }

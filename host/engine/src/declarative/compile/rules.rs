@@ -2,9 +2,10 @@
 
 use super::{Compiler, Loaded};
 use crate::declarative::{
-    dependencies::{Named, Needs, Word},
+    cel,
+    dependencies::{self, Named, Needs, Word},
     format::{self, Merge, Text},
-    health::{MISSING, Rule, Wanted, Words},
+    health::{MISSING, Rule, Verdict, Wanted, Words},
     path::{Pattern, Place},
     retain::Keep,
     status::{Reflect, Reflected},
@@ -13,18 +14,27 @@ use crate::declarative::{
 impl Compiler<'_> {
     pub(super) fn retain(&self, block: format::Retain) -> Loaded<Vec<Keep>> {
         self.not_yet([block.lua.as_ref()])?;
-        if block.paths.is_empty() && block.rules.is_empty() {
-            return Err(self.nowhere("retain has paths, rules or lua"));
+        if block.paths.is_empty() && block.rules.is_empty() && block.replicas.is_none() {
+            return Err(self.nowhere("retain has paths, replicas, rules or lua"));
         }
-        let plain = block.paths.iter().map(|text| {
-            let place = self.place(text)?;
-            Ok(Keep { place, merge: Merge::Keep, key: None, fields: Vec::new(), add: false })
-        });
+        let plain = |text: &Text, labelled: bool| {
+            Ok(Keep {
+                place: self.place(text)?,
+                merge: Merge::Keep,
+                key: None,
+                fields: Vec::new(),
+                add: false,
+                when: None,
+                cel: None,
+                labelled,
+            })
+        };
+        let replicas = block.replicas.iter().map(|text| plain(text, true));
+        let plain = block.paths.iter().map(|text| plain(text, false)).chain(replicas);
         plain.chain(block.rules.into_iter().map(|rule| self.keep(rule))).collect()
     }
 
     fn keep(&self, rule: format::RetainRule) -> Loaded<Keep> {
-        self.not_yet([rule.when.as_ref(), rule.cel.as_ref()])?;
         let by_key = rule.merge == Merge::MergeByKey;
         if by_key != rule.key.is_some() {
             return Err(self.wrong(&rule.path, "mergeByKey needs a key, which belongs to it alone"));
@@ -38,11 +48,27 @@ impl Compiler<'_> {
             key: self.maybe_place(rule.key.as_ref())?,
             fields: self.places(&rule.fields)?,
             add: rule.add,
+            when: self.maybe_cel(rule.when.as_ref(), cel::Place::Retain)?,
+            cel: self.maybe_cel(rule.cel.as_ref(), cel::Place::Retain)?,
+            labelled: false,
         })
     }
 
-    pub(super) fn needs(&self, read: format::Dependency) -> Loaded<Needs> {
-        self.not_yet([read.cel.as_ref(), read.lua.as_ref(), read.when.as_ref()])?;
+    pub(super) fn dependency(&self, read: format::Dependency) -> Loaded<dependencies::Entry> {
+        self.not_yet([read.lua.as_ref()])?;
+        let place = if read.each.is_some() { cel::Place::Item } else { cel::Place::Object };
+        let when = self.maybe_cel(read.when.as_ref(), place)?;
+        Ok(dependencies::Entry { when, needs: self.needs(read)? })
+    }
+
+    fn needs(&self, read: format::Dependency) -> Loaded<Needs> {
+        if let Some(text) = &read.cel {
+            let others = [&read.pod_template, &read.pod_spec, &read.name, &read.each, &read.selector];
+            return match others.into_iter().flatten().next() {
+                Some(text) => Err(self.wrong(text, "an entry with cel has nothing else but when")),
+                None => Ok(Needs::Made(self.cel(text, cel::Place::Object)?)),
+            };
+        }
         if let Some(at) = self.pod(read.pod_template.as_ref(), read.pod_spec.as_ref())? {
             let named = [
                 read.api_version.is_some() || read.api_version_from.is_some(),
@@ -78,6 +104,7 @@ impl Compiler<'_> {
             selector: self.maybe_place(read.selector.as_ref())?,
             except: read.except,
             namespace: self.maybe_place(read.namespace.as_ref())?,
+            namespace_name: read.namespace_name,
             cluster_scoped: read.cluster_scoped,
             optional: read.optional.unwrap_or(true),
         })))
@@ -88,9 +115,10 @@ impl Compiler<'_> {
     }
 
     pub(super) fn status(&self, block: format::Status) -> Loaded<Reflect> {
-        self.not_yet([block.cel.as_ref(), block.lua.as_ref()])?;
+        self.not_yet([block.lua.as_ref()])?;
         let pattern = |text: &Text| Pattern::parse(&text.0.value).map_err(|message| self.wrong(text, message));
         Ok(Reflect {
+            cel: self.maybe_cel(block.cel.as_ref(), cel::Place::Object)?,
             patterns: block.paths.iter().map(pattern).collect::<Loaded<_>>()?,
             fields: self.all(block.fields, Self::reflected)?,
             generations: block.generations,
@@ -98,22 +126,27 @@ impl Compiler<'_> {
     }
 
     fn reflected(&self, field: format::StatusField) -> Loaded<Reflected> {
-        self.not_yet([field.cel.as_ref()])?;
         let from = self.place(&field.path)?;
         let to = self.maybe_place(field.rename.as_ref())?.unwrap_or_else(|| from.clone());
-        Ok(Reflected { from, to, default: field.default })
+        let cel = self.maybe_cel(field.cel.as_ref(), cel::Place::Object)?;
+        Ok(Reflected { from, to, cel, default: field.default })
     }
 
     pub(super) fn rule(&self, rule: format::HealthRule) -> Loaded<Rule> {
-        self.not_yet([rule.cel.as_ref(), rule.lua.as_ref()])?;
-        let Some(health) = rule.health else {
-            return Err(self.wrong_at([rule.when.as_ref()], "a rule of health has health, cel or lua"));
+        self.not_yet([rule.lua.as_ref()])?;
+        let verdict = match (rule.health, &rule.cel) {
+            (Some(health), None) => Verdict::Fixed(health),
+            (None, Some(text)) => Verdict::Cel(self.cel(text, cel::Place::Object)?),
+            _ => {
+                let texts = [rule.cel.as_ref(), rule.when.as_ref()];
+                return Err(self.wrong_at(texts, "a rule of health has one of health, cel and lua"));
+            }
         };
         let words = |fixed: Option<String>, from: Option<&Text>| Ok(Words { fixed, from: self.maybe_path(from)? });
         Ok(Rule {
-            when: rule.when.as_ref().map(|text| self.condition(text)).transpose()?,
+            when: self.maybe_cel(rule.when.as_ref(), cel::Place::Object)?,
             condition: rule.condition.map(|condition| self.wanted(condition)).transpose()?,
-            health,
+            verdict,
             reason: words(rule.reason, rule.reason_from.as_ref())?,
             message: words(rule.message, rule.message_from.as_ref())?,
         })

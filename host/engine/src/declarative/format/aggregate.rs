@@ -73,7 +73,7 @@ pub struct Field {
     /// For `groupBy`: what becomes of the fields of items that are the same. Paths are relative to the item;
     /// other fields are those of the first.
     #[serde(default)]
-    pub fields: Vec<Field>,
+    pub fields: Vec<Part>,
     /// Whether an empty text, list or map counts as no value.
     #[serde(default)]
     pub skip_empty: bool,
@@ -89,6 +89,66 @@ pub struct Field {
     /// The value while there are no clusters.
     #[serde(default)]
     pub initial: Option<Value>,
+}
+
+/// One field of items that `groupBy` joins. The keys are those of a field of the status.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Part {
+    /// The field of the item.
+    pub path: Text,
+    /// Where the value is; the same field without it.
+    #[serde(default)]
+    pub from: Option<Text>,
+    /// How values become one; any operator but `groupBy` and `observedGeneration`.
+    pub op: Op,
+    /// For `worst` and `best`.
+    #[serde(default)]
+    pub order: Option<Vec<String>>,
+    /// More fields of the item that was chosen.
+    #[serde(default)]
+    pub along: Vec<Text>,
+    /// For `count`.
+    #[serde(default)]
+    pub equal: Option<Value>,
+    /// For `mergeConditions`.
+    #[serde(default)]
+    pub negative: Option<Vec<String>>,
+    /// For `union` and `groupConditions`.
+    #[serde(default)]
+    pub by: Vec<Text>,
+    /// Whether an empty text, list or map counts as no value.
+    #[serde(default)]
+    pub skip_empty: bool,
+    /// Whether the first item's value stays when none has one.
+    #[serde(default)]
+    pub keep: bool,
+    /// The value when no item has the field.
+    #[serde(default)]
+    pub default: Option<Value>,
+}
+
+impl From<Part> for Field {
+    fn from(part: Part) -> Self {
+        Self {
+            path: part.path,
+            from: part.from,
+            op: Some(part.op),
+            cel: None,
+            order: part.order,
+            unreported: None,
+            along: part.along,
+            equal: part.equal,
+            negative: part.negative,
+            by: part.by,
+            fields: Vec::new(),
+            skip_empty: part.skip_empty,
+            keep: part.keep,
+            when_present: false,
+            default: part.default,
+            initial: None,
+        }
+    }
 }
 
 /// How the values of clusters become one.

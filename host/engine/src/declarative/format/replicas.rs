@@ -40,6 +40,9 @@ pub struct Replicas {
     /// the claims count.
     #[serde(default)]
     pub resources: Vec<Resource>,
+    /// A field with `requests` and `limits`, as containers have them; those count as well as `resources`.
+    #[serde(default)]
+    pub resources_from: Option<Text>,
     /// Which claims of the pod count beside `resources`; without it node selector, node affinity,
     /// tolerations and priority class.
     #[serde(default)]
@@ -97,6 +100,9 @@ pub struct Component {
     /// the claims count.
     #[serde(default)]
     pub resources: Vec<Resource>,
+    /// A field with `requests` and `limits`, as containers have them; those count as well as `resources`.
+    #[serde(default)]
+    pub resources_from: Option<Text>,
     /// Which claims of the pod count beside `resources`; without it node selector, node affinity,
     /// tolerations and priority class.
     #[serde(default)]

@@ -14,6 +14,10 @@ pub struct Retain {
     /// Fields whose value in the member wins, where it has one.
     #[serde(default)]
     pub paths: Vec<Text>,
+    /// The field with the number of replicas: the member's value wins where the label
+    /// `resourcetemplate.karmada.io/retain-replicas` of the desired object says so.
+    #[serde(default)]
+    pub replicas: Option<Text>,
     /// Fields that are joined otherwise, or on a condition.
     #[serde(default)]
     pub rules: Vec<RetainRule>,
@@ -101,6 +105,9 @@ pub struct Dependency {
     /// The field with their namespace; the object's own without it, or where it is missing.
     #[serde(default)]
     pub namespace: Option<Text>,
+    /// Their namespace, where it is always the same.
+    #[serde(default)]
+    pub namespace_name: Option<String>,
     /// Whether the kind has no namespaces.
     #[serde(default)]
     pub cluster_scoped: bool,

@@ -2,16 +2,20 @@
 
 use outrigger_interpreter::{Error, NodeClaim, ReplicaRequirements};
 use outrigger_object::{Cursor, Object, PodResources, Quantity};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Path, Result, Root, within};
-use crate::declarative::format::Claim;
+use super::{Path, Place, Result, Root, within};
+use crate::declarative::{
+    cel::{Expression, Scope, Value as CelValue},
+    format::Claim,
+};
 
 /// Where requirements come from.
 #[derive(Debug, Default)]
 pub struct Requirements {
     pub pod: Option<PodAt>,
     pub resources: Vec<Quantities>,
+    pub resources_from: Option<Place>,
     pub claims: Vec<Claim>,
     pub namespace: bool,
 }
@@ -29,6 +33,7 @@ pub struct Quantities {
     pub name: String,
     pub name_from: Option<Path>,
     pub paths: Vec<Path>,
+    pub cel: Option<Expression>,
     pub default: Option<Quantity>,
     pub whole: bool,
 }
@@ -48,18 +53,27 @@ impl PodAt {
 
 impl Requirements {
     /// What one replica needs; `None` when it needs nothing in particular. Paths begin at `root`.
-    pub fn of(&self, root: Root, object: &Object) -> Result<Option<ReplicaRequirements>> {
+    pub fn of<'v>(&'v self, root: Root<'v>, object: &'v Object) -> Result<Option<ReplicaRequirements>> {
         let pod = match &self.pod {
             Some(at) => at.each(root, |spec| Ok(PodResources::of_spec(spec)?))?.into_iter().next(),
             None => None,
         };
-        if self.resources.is_empty() {
+        if self.resources.is_empty() && self.resources_from.is_none() {
             let needs = pod.and_then(ReplicaRequirements::of_pod);
             return Ok(needs.map(|needs| self.with_namespace(needs, object)));
         }
         let mut needs = ReplicaRequirements::default();
+        if let Some(place) = &self.resources_from
+            && let Some(resources) = place.find(root)?
+        {
+            let container = json!({"containers": [{"resources": resources}]});
+            let asked = PodResources::of_spec(&Cursor::of_value(&container));
+            let asked = asked.map_err(|error| within(place.source(), &error.into()))?;
+            let asked = asked.requests.into_iter().map(|(name, quantity)| (name, quantity.to_string()));
+            needs.resource_request.extend(asked);
+        }
         for resource in &self.resources {
-            if let Some((name, quantity)) = resource.of(root)? {
+            if let Some((name, quantity)) = resource.of(root, object)? {
                 needs.resource_request.insert(name, quantity.to_string());
             }
         }
@@ -97,8 +111,13 @@ impl Requirements {
 
 impl Quantities {
     /// The resource's name and quantity; `None` without one, or when it is 0.
-    fn of(&self, root: Root) -> Result<Option<(String, Quantity)>> {
+    fn of<'v>(&'v self, root: Root<'v>, object: &'v Object) -> Result<Option<(String, Quantity)>> {
         let mut most = None;
+        if let Some(cel) = &self.cel
+            && let Some(value) = Scope::new(object).with_item(root, CelValue::Null).value(cel)?
+        {
+            most = quantity(&value)?;
+        }
         for path in &self.paths {
             for value in path.find(root)? {
                 if let Some(quantity) = quantity(value).map_err(|error| within(path.source(), &error))? {
