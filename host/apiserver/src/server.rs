@@ -50,7 +50,6 @@ impl fmt::Debug for Clock {
 }
 
 /// What can be chosen about a server.
-#[derive(Debug)]
 pub struct Options {
     /// The largest request body, in bytes.
     pub request_limit: usize,
@@ -74,6 +73,8 @@ pub struct Options {
     pub anonymous: bool,
     /// Where the time comes from.
     pub clock: Clock,
+    /// What else `/metrics` shows, in Prometheus' text format.
+    pub more_metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 impl Default for Options {
@@ -90,6 +91,7 @@ impl Default for Options {
             authorize: true,
             anonymous: true,
             clock: Clock::default(),
+            more_metrics: None,
         }
     }
 }
@@ -176,9 +178,10 @@ impl ApiServer {
         while tasks.join_next().await.is_some() {}
     }
 
-    /// Requests served so far by verb, group, resource, subresource and code, in Prometheus' text format.
+    /// Requests served so far by verb, group, resource, subresource and code, in Prometheus' text format, and
+    /// what [`Options::more_metrics`] adds.
     pub fn metrics(&self) -> String {
-        self.inner.metrics.render()
+        self.inner.shown_metrics()
     }
 }
 
@@ -193,6 +196,11 @@ fn is_alive(store: &dyn Store, account: &ServiceAccount) -> bool {
 }
 
 impl Inner {
+    pub(crate) fn shown_metrics(&self) -> String {
+        let more = self.options.more_metrics.as_ref().map(|more| more()).unwrap_or_default();
+        self.metrics.render() + &more
+    }
+
     fn load_definitions(&self) -> Result<()> {
         let snapshot = self.registry.snapshot();
         let Some(resource) = snapshot.resource("apiextensions.k8s.io", "v1", "customresourcedefinitions") else {

@@ -198,7 +198,7 @@ fn other(server: &Inner, user: &User, parts: &Parts, path: &str) -> Result<Respo
         }
         "/version" => Ok(reply::value(StatusCode::OK, plain.encoding, &discovery::version())),
         "/metrics" => {
-            Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", server.metrics.render()))
+            Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", server.shown_metrics()))
         }
         "/" => {
             let mut paths = vec!["/api".to_owned(), "/api/v1".into(), "/apis".into()];

@@ -17,6 +17,7 @@ mod compile;
 mod follow;
 mod kinds;
 mod lead;
+pub mod metrics;
 mod registry;
 mod sample;
 mod services;

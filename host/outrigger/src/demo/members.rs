@@ -39,7 +39,7 @@ impl Member {
     ) -> Result<Self> {
         let directory = directory.join(name);
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let setup = Setup { directory: &directory, name, listen, names: &[] };
+        let setup = Setup { directory: &directory, name, listen, names: &[], metrics: None };
         let endpoint = Endpoint::start(Arc::new(MemoryStore::default()), setup).await?;
         let client = endpoint.client("velero");
         install_crds(&client, crds).await.with_context(|| format!("{name}: the CRDs were refused"))?;

@@ -33,6 +33,8 @@ pub struct Setup<'a> {
     pub listen: SocketAddr,
     /// Further names by which clients reach it; the first goes into the kubeconfig.
     pub names: &'a [String],
+    /// Further metrics for `/metrics`, in Prometheus' text format.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 /// An embedded API server on a port.
@@ -63,7 +65,12 @@ impl Endpoint {
         outrigger_auth::write_private(&kubeconfig, &serde_saphyr::to_string(&content)?)?;
 
         let issuer = TokenIssuer::open(&setup.directory.join("pki"))?;
-        let options = Options { signer: Some(authority.clone()), token_issuer: Some(issuer), ..Options::default() };
+        let options = Options {
+            signer: Some(authority.clone()),
+            token_issuer: Some(issuer),
+            more_metrics: setup.metrics,
+            ..Options::default()
+        };
         let server = ApiServer::start(store, options).await?;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();

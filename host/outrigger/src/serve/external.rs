@@ -9,13 +9,14 @@ use std::{
 };
 
 use anyhow::Result;
+use outrigger_engine::Engine;
 use outrigger_object::ObjectKey;
 use outrigger_runtime::{Client, LeaderConfig, LeaderElection, Metrics, SystemClock};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
 use super::host::Host;
-use crate::{cli, cluster::kinds, connect, health, signals};
+use crate::{cli, cluster::kinds, connect, engine, health, signals};
 
 const LEASE: &str = "outrigger";
 const RETRY: Duration = Duration::from_secs(5);
@@ -28,6 +29,9 @@ pub async fn run(args: cli::Serve) -> Result<()> {
     };
     let mut registry = Registry::default();
     let hub = connection.client.clone().with_metrics(Metrics::register(&mut registry));
+    let engine = engine::engine()?;
+    outrigger_customization::metrics::register(engine.clone(), &mut registry);
+    let hooks = outrigger_webhook::Metrics::register(&mut registry);
     // Asked once before anything else, so that a wrong kubeconfig is said at once and not retried.
     hub.raw("/version", None).await.map_err(|error| connect::explain(error, &connection))?;
     ensure_namespace(&hub, &args.lease_namespace).await.map_err(|error| connect::explain(error, &connection))?;
@@ -39,7 +43,7 @@ pub async fn run(args: cli::Serve) -> Result<()> {
     eprintln!("controlling {} (from {}); health checks on {}", connection.url(), connection.source, args.health_listen);
 
     let lease = ObjectKey::new(args.lease_namespace.as_str(), LEASE);
-    let electing = tokio::spawn(elect(hub, lease, state, stop.clone()));
+    let electing = tokio::spawn(elect(Parts { hub, engine, hooks }, lease, state, stop.clone()));
     signals::stop().await?;
     eprintln!("stopping");
     stop.cancel();
@@ -48,21 +52,35 @@ pub async fn run(args: cli::Serve) -> Result<()> {
     Ok(())
 }
 
-/// Leads whenever it can, until told to stop.
-async fn elect(hub: Client, lease: ObjectKey, state: Arc<State>, stop: CancellationToken) {
-    let identity = format!("{}_{}", host_name(), std::process::id());
-    while !stop.is_cancelled() {
-        let config = LeaderConfig::new(lease.clone(), identity.clone());
-        let election = LeaderElection::new(hub.clone(), config, Arc::new(SystemClock));
-        let (hub, state) = (hub.clone(), state.clone());
-        election.run(stop.clone(), |leading| lead(hub, state, leading)).await;
+/// What outlives a term as leader.
+#[derive(Clone)]
+struct Parts {
+    hub: Client,
+    engine: Arc<Engine>,
+    hooks: outrigger_webhook::Metrics,
+}
+
+impl Parts {
+    async fn start(&self) -> Result<Host> {
+        Host::start(self.hub.clone(), self.engine.clone(), self.hooks.clone()).await
     }
 }
 
-async fn lead(hub: Client, state: Arc<State>, leading: CancellationToken) {
+/// Leads whenever it can, until told to stop.
+async fn elect(parts: Parts, lease: ObjectKey, state: Arc<State>, stop: CancellationToken) {
+    let identity = format!("{}_{}", host_name(), std::process::id());
+    while !stop.is_cancelled() {
+        let config = LeaderConfig::new(lease.clone(), identity.clone());
+        let election = LeaderElection::new(parts.hub.clone(), config, Arc::new(SystemClock));
+        let (parts, state) = (parts.clone(), state.clone());
+        election.run(stop.clone(), |leading| lead(parts, state, leading)).await;
+    }
+}
+
+async fn lead(parts: Parts, state: Arc<State>, leading: CancellationToken) {
     eprintln!("leading");
     while !leading.is_cancelled() {
-        let started = leading.run_until_cancelled(Host::start(hub.clone())).await;
+        let started = leading.run_until_cancelled(parts.start()).await;
         match started {
             None => break,
             Some(Ok(host)) => {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use outrigger_controllers::{Controllers, Options};
 use outrigger_customization::{Customizations, Role};
+use outrigger_engine::Engine;
 use outrigger_runtime::{Client, Recorder, RecorderConfig, SystemClock};
-use outrigger_webhook::Metrics;
 use tokio_util::sync::CancellationToken;
 
 use super::install;
-use crate::engine;
 
 /// The controllers, running.
 pub struct Host {
@@ -22,15 +21,14 @@ pub struct Host {
 impl Host {
     /// Installs the CRDs that the API server lacks, reads the interpreters that users applied, and starts the
     /// controllers.
-    pub async fn start(hub: Client) -> Result<Self> {
-        let engine = engine::engine()?;
+    pub async fn start(hub: Client, engine: Arc<Engine>, hooks: outrigger_webhook::Metrics) -> Result<Self> {
         install::install(&hub).await?;
         let stop = CancellationToken::new();
         let clock = Arc::new(SystemClock);
         let recorder =
             Recorder::start(hub.clone(), "outrigger", clock.clone(), RecorderConfig::default(), stop.clone());
         let role = Role::Lead { recorder, clock };
-        let customizations = Customizations::start(hub.clone(), engine.clone(), role, Metrics::default(), &stop)?;
+        let customizations = Customizations::start(hub.clone(), engine.clone(), role, hooks, &stop)?;
         customizations.settled().await;
         let options = Options { interpreters: Some(customizations.changes()), ..Options::default() };
         let controllers = Controllers::start(hub, engine, options, &stop);

@@ -12,12 +12,13 @@ mod external;
 mod host;
 mod install;
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use outrigger_runtime::Client;
+use outrigger_runtime::{Client, Metrics};
+use prometheus_client::registry::Registry;
 
-use crate::{cli, connect};
+use crate::{cli, connect, engine};
 
 use endpoint::{Endpoint, Setup};
 use host::Host;
@@ -50,10 +51,21 @@ impl ControlPlane {
     pub async fn start(directory: &Path, listen: SocketAddr, names: &[String]) -> Result<Self> {
         std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let store = endpoint::open_store(directory)?;
-        let setup = Setup { directory, name: "outrigger", listen, names };
+        let mut registry = Registry::default();
+        let engine = engine::engine()?;
+        outrigger_customization::metrics::register(engine.clone(), &mut registry);
+        let hooks = outrigger_webhook::Metrics::register(&mut registry);
+        let metrics = Metrics::register(&mut registry);
+        let shown = move || {
+            let mut text = String::new();
+            // Writing into a String does not fail.
+            let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+            text
+        };
+        let setup = Setup { directory, name: "outrigger", listen, names, metrics: Some(Arc::new(shown)) };
         let endpoint = Endpoint::start(store, setup).await?;
-        let hub = Client::new(endpoint.client("system:outrigger:controllers"), connect::HUB);
-        let host = Host::start(hub.clone()).await?;
+        let hub = Client::new(endpoint.client("system:outrigger:controllers"), connect::HUB).with_metrics(metrics);
+        let host = Host::start(hub.clone(), engine, hooks).await?;
         Ok(Self { endpoint, hub, host })
     }
 
