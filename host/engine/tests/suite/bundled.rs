@@ -1,11 +1,13 @@
 //! The bundled interpreters: the catalogue is complete, all load, and their cases pass.
 
 use std::{
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
 
 use outrigger_engine::{Engine, Layer, catalogue::ENTRIES};
+use outrigger_interpreter::{Operation, Support};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interpreters")
@@ -38,15 +40,64 @@ fn cases_pass_and_cover_every_operation() {
         let interpreter = entry.load().unwrap_or_else(|error| panic!("{error}"));
         let cases = fs::read_to_string(root().join(entry.path).join("cases.yaml")).unwrap();
         super::check(&engine, entry.path, &cases);
-        let kinds: Vec<_> = interpreter.supports().into_iter().map(|support| support.gvk).collect();
-        let first = kinds.first().unwrap();
-        assert_eq!(format!("{}/{}", first.api_version(), first.kind), entry.path);
+        let supports = interpreter.supports();
+        let first = supports.first().unwrap();
+        assert_eq!(format!("{}/{}", first.gvk.api_version(), first.gvk.kind), entry.path);
         let routes = engine.routes();
-        let described = routes.iter().filter(|route| kinds.contains(&route.gvk) && route.layer != Layer::Generic);
-        for route in described {
-            assert_eq!((route.layer, route.interpreter.as_str()), (Layer::Bundled, interpreter.name()));
-            let asked = format!("operation: {:?}\n", route.operation);
+        for operation in Operation::ALL.into_iter().filter(|operation| first.operations.contains(*operation)) {
+            let asked = format!("operation: {operation:?}\n");
             assert!(cases.contains(&asked), "{} has no case with {asked}", entry.path);
+            for Support { gvk, .. } in &supports {
+                let route = routes.iter().find(|route| route.gvk == *gvk && route.operation == operation);
+                let asked_first = route.map(|route| (route.layer, route.interpreter.as_str()));
+                assert_eq!(asked_first, Some((Layer::Bundled, interpreter.name())), "{operation:?} of {gvk}");
+            }
         }
     }
+}
+
+/// The lines of the README's table, made from what the interpreters support.
+fn table() -> String {
+    let mut lines = String::new();
+    for entry in ENTRIES {
+        let interpreter = entry.load().unwrap();
+        let supports = interpreter.supports();
+        let operations = supports.first().unwrap().operations;
+        let mark = |operation| if operations.contains(operation) { "●" } else { "" };
+        let marks: Vec<&str> = COLUMNS.into_iter().map(mark).collect();
+        let others = match (supports.len() - 1, interpreter.is_open()) {
+            (0, false) => String::new(),
+            (0, true) => "by rule".to_owned(),
+            (more, false) => format!("{more}"),
+            (more, true) => format!("{more}, and by rule"),
+        };
+        writeln!(lines, "| {} | {} | {others} |", entry.path, marks.join(" | ")).unwrap();
+    }
+    lines
+}
+
+const COLUMNS: [Operation; 8] = [
+    Operation::InterpretHealth,
+    Operation::AggregateStatus,
+    Operation::InterpretDependency,
+    Operation::Retain,
+    Operation::InterpretReplica,
+    Operation::InterpretComponent,
+    Operation::ReviseReplica,
+    Operation::InterpretStatus,
+];
+
+/// `UPDATE=1 cargo test -p outrigger-engine readme` writes the table.
+#[test]
+fn the_readme_has_the_table() {
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (head, rest) = readme.split_once("<!-- kinds -->\n").unwrap();
+    let title = rest.split_inclusive('\n').take(2).collect::<String>();
+    let written = format!("{head}<!-- kinds -->\n{title}{}", table());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, written).unwrap();
+        return;
+    }
+    assert!(written == readme, "the table in interpreters/README.md is not what the interpreters support");
 }
