@@ -95,15 +95,14 @@ impl Aggregate {
             }
             _ => self.joined(&mut template, items)?,
         };
-        if let Some(mut status) = status {
-            prune(&mut status);
-            if !is_empty(&status) {
-                template.0.insert("status".to_owned(), status);
-            }
+        if let Some(status) = status {
+            template.0.insert("status".to_owned(), status);
         }
-        for place in &self.omit {
-            place.take(&mut template.0);
+        if !items.is_empty() {
+            self.omit.iter().for_each(|place| place.take(&mut template.0));
         }
+        template.0.retain(|_, part| !is_empty(part));
+        template.0.values_mut().for_each(prune);
         Ok(template)
     }
 

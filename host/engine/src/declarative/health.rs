@@ -126,7 +126,7 @@ impl Words {
 }
 
 impl Wanted {
-    /// The condition, if it is as wanted; one that is wanted to be missing is `Some(None)`.
+    /// The first condition that is as wanted; one that is wanted to be missing is `Some(None)`.
     fn find<'v>(&self, object: &'v Object) -> Result<Option<Option<&'v Value>>> {
         let list = match self.list.find(object)? {
             None => &[],
@@ -135,15 +135,19 @@ impl Wanted {
         };
         let text = |condition: &'v Value, name: &str| condition.get(name).and_then(Value::as_str).unwrap_or_default();
         let wants = |status: &str| self.statuses.iter().any(|wanted| wanted == status);
-        let Some(condition) = list.iter().find(|condition| text(condition, "type") == self.kind) else {
-            return Ok(wants(MISSING).then_some(None));
-        };
-        let reason = text(condition, "reason");
-        let observed = condition.get("observedGeneration").and_then(Value::as_i64);
-        let holds = wants(text(condition, "status"))
-            && (self.reasons.is_empty() || self.reasons.iter().any(|wanted| wanted == reason))
-            && !self.not_reasons.iter().any(|unwanted| unwanted == reason)
-            && (!self.observed || observed.is_none_or(|observed| observed == object.generation()));
-        Ok(holds.then_some(Some(condition)))
+        let mut missing = true;
+        for condition in list.iter().filter(|condition| text(condition, "type") == self.kind) {
+            missing = false;
+            let reason = text(condition, "reason");
+            let observed = condition.get("observedGeneration").and_then(Value::as_i64);
+            if wants(text(condition, "status"))
+                && (self.reasons.is_empty() || self.reasons.iter().any(|wanted| wanted == reason))
+                && !self.not_reasons.iter().any(|unwanted| unwanted == reason)
+                && (!self.observed || observed.is_none_or(|observed| observed == object.generation()))
+            {
+                return Ok(Some(Some(condition)));
+            }
+        }
+        Ok((missing && wants(MISSING)).then_some(None))
     }
 }

@@ -58,8 +58,13 @@ impl Reflect {
             if let Some(generation) = root.int(&["metadata", "generation"])? {
                 reflected.insert("generation".to_owned(), generation.into());
             }
-            let annotation = root.str(&["metadata", "annotations", TEMPLATE_GENERATION])?;
-            if let Some(generation) = annotation.and_then(|text| text.parse::<i64>().ok()) {
+            // An API server takes text alone; a number, as manifests may have it, counts as well.
+            let annotation = root.value(&["metadata", "annotations", TEMPLATE_GENERATION])?;
+            let generation = annotation.and_then(|value| match value.as_str() {
+                Some(text) => text.parse().ok(),
+                None => value.as_i64(),
+            });
+            if let Some(generation) = generation {
                 reflected.insert("resourceTemplateGeneration".to_owned(), generation.into());
             }
         }

@@ -159,6 +159,24 @@ fn operators_fail_with_the_cluster(#[case] op: &str, #[case] status: Value, #[ca
     assert_eq!(answer.into_result().unwrap_err().to_string(), expected);
 }
 
+#[rstest]
+#[case::what_is_empty_goes_everywhere("fields: [{path: a, op: last}]", json!([{"a": {}}]),
+    json!({"metadata": {"labels": {}}, "spec": {"list": [{}, {"x": []}]}}), json!({"metadata": {}, "spec": {"list": [{}]}, "status": {}}))]
+#[case::omit("fields: [{path: a, op: last}], omit: [spec.x]", json!([{}]),
+    json!({"spec": {"x": 1, "y": 2}}), json!({"spec": {"y": 2}}))]
+#[case::omit_without_clusters("fields: [{path: a, op: last}], omit: [spec.x]", json!([]),
+    json!({"spec": {"x": 1}}), json!({"spec": {"x": 1}}))]
+#[case::when_present("fields: [{path: n, op: sum, whenPresent: true, initial: 0}]", json!([{"n": 1}]),
+    json!({"status": {"o": 1}}), json!({"status": {"o": 1}}))]
+#[case::when_present_begins("fields: [{path: n, op: sum, whenPresent: true, initial: 0}]", json!([]),
+    json!({"status": {"o": 1}}), json!({"status": {"o": 1, "n": 0}}))]
+fn templates(#[case] block: &str, #[case] statuses: Value, #[case] template: Value, #[case] expected: Value) {
+    let interpreter = load(&format!("  aggregateStatus: {{{block}}}\n"));
+    let template = Object::from_value(template).unwrap();
+    let aggregated = interpreter.aggregate_status(template, &items(&statuses)).into_result().unwrap().unwrap();
+    assert_eq!(aggregated.into_value(), expected);
+}
+
 fn items(statuses: &Value) -> Vec<StatusItem> {
     let statuses = statuses.as_array().unwrap().iter().enumerate();
     statuses
@@ -254,6 +272,42 @@ fn health_without_a_match_is_unknown() {
     assert_eq!(health(json!({"ok": true, "why": "Said"})).unwrap().reason, "Said");
     assert!(health(json!({"ok": true, "why": 1})).is_err());
     assert!(health(json!({"ok": "yes"})).is_err());
+}
+
+#[rstest]
+#[case(json!([{"type": "Ready", "status": "True"}, {"type": "Ready", "status": "True", "reason": "Up"}]), Health::Healthy)]
+#[case(json!([{"type": "Ready", "status": "True", "reason": "Other"}]), Health::Unhealthy)]
+#[case(json!([{"type": "Other", "status": "True", "reason": "Up"}]), Health::Unknown)]
+#[case(json!([]), Health::Unknown)]
+fn any_condition_of_the_type_will_do(#[case] conditions: Value, #[case] expected: Health) {
+    let interpreter = load(
+        "  health:
+  - {condition: {type: Ready, reason: [Up]}, health: Healthy}
+  - {condition: {type: Ready, status: Missing}, health: Unknown}
+  - {health: Unhealthy}
+",
+    );
+    let object = Object::from_value(json!({"status": {"conditions": conditions}})).unwrap();
+    assert_eq!(interpreter.health(&object).into_result().unwrap().unwrap().health, expected);
+}
+
+#[rstest]
+#[case(json!("7"), json!({"generation": 2, "resourceTemplateGeneration": 7}))]
+#[case(json!(7), json!({"generation": 2, "resourceTemplateGeneration": 7}))]
+#[case(json!("seven"), json!({"generation": 2}))]
+fn generations(#[case] annotation: Value, #[case] expected: Value) {
+    let interpreter = load("  status: {generations: true, paths: [a]}\n");
+    let annotations = json!({"resourcetemplate.karmada.io/generation": annotation});
+    let object = json!({"metadata": {"generation": 2, "annotations": annotations}, "status": {"a": {}}});
+    let object = Object::from_value(object).unwrap();
+    assert_eq!(interpreter.reflect_status(&object).into_result(), Ok(Some(expected)));
+}
+
+#[test]
+fn nothing_is_retained() {
+    let desired = Object::from_value(json!({"spec": {"a": {}}})).unwrap();
+    let interpreter = load("  retain: {paths: []}\n");
+    assert_eq!(interpreter.retain(desired.clone(), &Object::default()).into_result(), Ok(Some(desired)));
 }
 
 #[test]

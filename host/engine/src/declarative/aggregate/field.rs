@@ -74,7 +74,8 @@ impl Field {
         made: Option<&Value>,
         target: &mut Map<String, Value>,
     ) -> Result<()> {
-        if self.when_present && self.place.find(&*target)?.is_none() {
+        let begins = members.items.is_empty() && self.initial.is_some();
+        if self.when_present && !begins && self.place.find(&*target)?.is_none() {
             return Ok(());
         }
         if self.is_generation() {

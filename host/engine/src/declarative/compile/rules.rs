@@ -14,7 +14,7 @@ use crate::declarative::{
 impl Compiler<'_> {
     pub(super) fn retain(&self, block: format::Retain) -> Loaded<Vec<Keep>> {
         self.not_yet([block.lua.as_ref()])?;
-        if block.paths.is_empty() && block.rules.is_empty() && block.replicas.is_none() {
+        if block.paths.is_none() && block.rules.is_empty() && block.replicas.is_none() {
             return Err(self.nowhere("retain has paths, replicas, rules or lua"));
         }
         let plain = |text: &Text, labelled: bool| {
@@ -30,7 +30,7 @@ impl Compiler<'_> {
             })
         };
         let replicas = block.replicas.iter().map(|text| plain(text, true));
-        let plain = block.paths.iter().map(|text| plain(text, false)).chain(replicas);
+        let plain = block.paths.iter().flatten().map(|text| plain(text, false)).chain(replicas);
         plain.chain(block.rules.into_iter().map(|rule| self.keep(rule))).collect()
     }
 

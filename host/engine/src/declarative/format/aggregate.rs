@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Text;
 
 /// One status out of those of all clusters. Fields that are not named are left alone. What is empty, a map,
-/// a list or null, is left out of the result, as Karmada does.
+/// a list or null, is left out of the result, wherever it is, as Karmada does.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AggregateStatus {
@@ -26,7 +26,7 @@ pub struct AggregateStatus {
     /// Begin with an empty status in place of the template's.
     #[serde(default)]
     pub replace: bool,
-    /// Parts of the template that are left out of the result.
+    /// Parts of the template that are left out of the result when there are clusters.
     #[serde(default)]
     pub omit: Vec<Text>,
 }
@@ -80,7 +80,7 @@ pub struct Field {
     /// Whether the template's value stays when no cluster has one.
     #[serde(default)]
     pub keep: bool,
-    /// Whether the field is only written when the template's status has it.
+    /// Whether the field is only written when the template's status has it; `initial` is written anyway.
     #[serde(default)]
     pub when_present: bool,
     /// The value when there are clusters, but none has the field.

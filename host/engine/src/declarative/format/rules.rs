@@ -11,9 +11,9 @@ use super::Text;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Retain {
-    /// Fields whose value in the member wins, where it has one.
+    /// Fields whose value in the member wins, where it has one. An empty list says that nothing is kept.
     #[serde(default)]
-    pub paths: Vec<Text>,
+    pub paths: Option<Vec<Text>>,
     /// The field with the number of replicas: the member's value wins where the label
     /// `resourcetemplate.karmada.io/retain-replicas` of the desired object says so.
     #[serde(default)]
