@@ -5,23 +5,9 @@
 use std::collections::BTreeSet;
 
 use outrigger_interpreter::{Dependency, LabelSelector};
-use outrigger_object::{Cursor, Object};
+use outrigger_object::{Cursor, Object, pod_references};
 
 use super::{Result, TEMPLATE};
-
-/// Where the spec of a volume names a Secret.
-const VOLUME_SECRETS: [&[&str]; 10] = [
-    &["secret", "secretName"],
-    &["azureFile", "secretName"],
-    &["cephfs", "secretRef", "name"],
-    &["cinder", "secretRef", "name"],
-    &["flexVolume", "secretRef", "name"],
-    &["rbd", "secretRef", "name"],
-    &["scaleIO", "secretRef", "name"],
-    &["iscsi", "secretRef", "name"],
-    &["storageos", "secretRef", "name"],
-    &["csi", "nodePublishSecretRef", "name"],
-];
 
 type Names<'v> = BTreeSet<(&'static str, &'v str)>;
 
@@ -29,19 +15,19 @@ type Names<'v> = BTreeSet<(&'static str, &'v str)>;
 /// object's own namespace. The account `default` is there anyway.
 pub fn pod_dependencies(object: &Object, path: &[&str]) -> Result<Vec<Dependency>> {
     let root = object.cursor();
-    let names = pod_names(&root.at(path)?)?;
+    let names = pod_references(&root.at(path)?)?;
     Ok(named(object, names))
 }
 
 /// The same for a pod spec that is somewhere in an object of a namespace.
 pub fn pod_spec_dependencies(spec: &Cursor, namespace: &str) -> Result<Vec<Dependency>> {
-    Ok(in_namespace(namespace, pod_names(spec)?))
+    Ok(in_namespace(namespace, pod_references(spec)?))
 }
 
 /// The same, without the claims that the StatefulSet makes itself.
 pub fn stateful_set(object: &Object) -> Result<Vec<Dependency>> {
     let root = object.cursor();
-    let mut names = pod_names(&root.at(TEMPLATE)?)?;
+    let mut names = pod_references(&root.at(TEMPLATE)?)?;
     for template in root.items(&["spec", "volumeClaimTemplates"])? {
         if let Some(name) = template.str(&["metadata", "name"])? {
             names.remove(&("PersistentVolumeClaim", name));
@@ -55,7 +41,9 @@ pub fn ingress(object: &Object) -> Result<Vec<Dependency>> {
     let root = object.cursor();
     let mut names = Names::new();
     for tls in root.items(&["spec", "tls"])? {
-        add(&mut names, "Secret", tls.str(&["secretName"])?);
+        if let Some(name) = tls.str(&["secretName"])?.filter(|name| !name.is_empty()) {
+            names.insert(("Secret", name));
+        }
     }
     Ok(named(object, names))
 }
@@ -101,46 +89,4 @@ fn in_namespace(namespace: &str, names: Names) -> Vec<Dependency> {
             label_selector: None,
         })
         .collect()
-}
-
-fn add<'v>(names: &mut Names<'v>, kind: &'static str, name: Option<&'v str>) {
-    if let Some(name) = name.filter(|name| !name.is_empty()) {
-        names.insert((kind, name));
-    }
-}
-
-fn pod_names<'v>(spec: &Cursor<'v, '_>) -> Result<Names<'v>> {
-    let mut names = Names::new();
-    let account = spec.str(&["serviceAccountName"])?.filter(|name| *name != "default");
-    add(&mut names, "ServiceAccount", account);
-    for secret in spec.items(&["imagePullSecrets"])? {
-        add(&mut names, "Secret", secret.str(&["name"])?);
-    }
-    for containers in [["containers"], ["initContainers"], ["ephemeralContainers"]] {
-        for container in spec.items(&containers)? {
-            for source in container.items(&["envFrom"])? {
-                add(&mut names, "ConfigMap", source.str(&["configMapRef", "name"])?);
-                add(&mut names, "Secret", source.str(&["secretRef", "name"])?);
-            }
-            for variable in container.items(&["env"])? {
-                let from = variable.at(&["valueFrom"])?;
-                if from.is_present() {
-                    add(&mut names, "ConfigMap", from.str(&["configMapKeyRef", "name"])?);
-                    add(&mut names, "Secret", from.str(&["secretKeyRef", "name"])?);
-                }
-            }
-        }
-    }
-    for volume in spec.items(&["volumes"])? {
-        add(&mut names, "ConfigMap", volume.str(&["configMap", "name"])?);
-        add(&mut names, "PersistentVolumeClaim", volume.str(&["persistentVolumeClaim", "claimName"])?);
-        for path in VOLUME_SECRETS {
-            add(&mut names, "Secret", volume.str(path)?);
-        }
-        for source in volume.items(&["projected", "sources"])? {
-            add(&mut names, "ConfigMap", source.str(&["configMap", "name"])?);
-            add(&mut names, "Secret", source.str(&["secret", "name"])?);
-        }
-    }
-    Ok(names)
 }
