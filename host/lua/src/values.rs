@@ -1,0 +1,261 @@
+//! What a script gives, as JSON.
+//!
+//! A table is an object when its keys are texts and a list when they are 1 to n; anything else is refused. An
+//! empty table may be either: Karmada's rule asks the objects that the script was given. What is an empty object
+//! at the same path in one of them is an object, what is an empty list there is a list, and anything else is left
+//! out. Positions in lists do not count in a path. Whole numbers are integers.
+
+use std::{collections::HashMap, ffi::c_void};
+
+use mlua::{Error, Result, Table};
+use serde_json::{Map, Number, Value};
+
+use crate::{
+    library::whole,
+    limits::{Clock, Exceeded},
+    tables::{DEEPEST, Sources},
+};
+
+/// Turns tables into JSON for one answer.
+pub(crate) struct Reader<'s, 'a> {
+    sources: &'s Sources<'a>,
+    clock: &'s Clock,
+    references: &'s [&'s Map<String, Value>],
+    empties: Option<HashMap<String, Empty>>,
+    path: String,
+    open: Vec<*const c_void>,
+    /// Bytes that the answer may still have.
+    left: usize,
+    nodes: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Empty {
+    Object,
+    List,
+}
+
+impl<'s, 'a> Reader<'s, 'a> {
+    pub(crate) fn new(
+        sources: &'s Sources<'a>,
+        clock: &'s Clock,
+        references: &'s [&'s Map<String, Value>],
+        most: usize,
+    ) -> Self {
+        Self { sources, clock, references, empties: None, path: String::new(), open: Vec::new(), left: most, nodes: 0 }
+    }
+
+    /// A table that must be an object. An empty one is.
+    pub(crate) fn object(&mut self, table: &Table) -> Result<Map<String, Value>> {
+        match self.table(table)? {
+            Some(Value::Object(map)) => Ok(map),
+            None => Ok(Map::new()),
+            Some(_) => Err(Error::runtime("an object was expected, a list came")),
+        }
+    }
+
+    /// A table that must be a list. An empty one is.
+    pub(crate) fn list(&mut self, table: &Table) -> Result<Vec<Value>> {
+        match self.table(table)? {
+            Some(Value::Array(items)) => Ok(items),
+            None => Ok(Vec::new()),
+            Some(_) => Err(Error::runtime("a list was expected, an object came")),
+        }
+    }
+
+    /// A table; nothing when it is empty.
+    pub(crate) fn table(&mut self, table: &Table) -> Result<Option<Value>> {
+        if let Some(object) = self.sources.behind(table)? {
+            return Ok((!object.is_empty()).then_some(Value::Object(self.copy_object(object, 0)?)));
+        }
+        let here = table.to_pointer();
+        if self.open.contains(&here) {
+            return Err(Error::runtime("cannot encode recursively nested tables to JSON"));
+        }
+        if self.open.len() >= DEEPEST {
+            return Err(Error::runtime("the result is nested too deeply"));
+        }
+        self.open.push(here);
+        let (mut fields, mut items) = (Map::new(), Vec::new());
+        let mut expected = 0;
+        let length = self.path.len();
+        table.for_each(|key: mlua::Value, value: mlua::Value| {
+            match key {
+                mlua::Value::String(name) => {
+                    let name = name.to_string_lossy();
+                    self.spend(name.len())?;
+                    self.enter(&name);
+                    let value = self.value(value)?;
+                    self.path.truncate(length);
+                    fields.extend(value.map(|value| (name, value)));
+                }
+                mlua::Value::Number(position) => {
+                    expected += 1;
+                    items.push((position, self.value(value)?));
+                }
+                mlua::Value::Integer(position) => {
+                    expected += 1;
+                    items.push((f64::from(position as i32), self.value(value)?));
+                }
+                _ => return Err(Error::runtime("cannot encode mixed or invalid key types")),
+            }
+            if expected > 0 && !fields.is_empty() {
+                return Err(Error::runtime("cannot encode mixed or invalid key types"));
+            }
+            Ok(())
+        })?;
+        self.open.pop();
+        if expected == 0 {
+            let empty = fields.is_empty() && table.is_empty();
+            return Ok((!empty).then_some(Value::Object(fields)));
+        }
+        items.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if items.iter().enumerate().any(|(index, (position, _))| *position != (index + 1) as f64) {
+            return Err(Error::runtime("cannot encode sparse array"));
+        }
+        Ok(Some(Value::Array(items.into_iter().filter_map(|(_, value)| value).collect())))
+    }
+
+    fn value(&mut self, value: mlua::Value) -> Result<Option<Value>> {
+        self.spend(16)?;
+        Ok(Some(match value {
+            mlua::Value::Nil => Value::Null,
+            mlua::Value::Boolean(bool) => Value::Bool(bool),
+            mlua::Value::Number(number) => self.number(number)?,
+            mlua::Value::Integer(number) => Value::Number(number.into()),
+            mlua::Value::String(text) => {
+                let text = text.to_string_lossy();
+                self.spend(text.len())?;
+                Value::String(text)
+            }
+            mlua::Value::Table(table) => match self.table(&table)? {
+                Some(value) => value,
+                None => return Ok(self.empty()),
+            },
+            other => return Err(Error::runtime(format!("cannot encode {} to JSON", other.type_name()))),
+        }))
+    }
+
+    fn number(&self, number: f64) -> Result<Value> {
+        if let Some(exact) = self.sources.exact(number) {
+            return Ok(Value::Number(exact));
+        }
+        match whole(number) {
+            Some(whole) => Ok(Value::Number(whole.into())),
+            None => Number::from_f64(number)
+                .map(Value::Number)
+                .ok_or_else(|| Error::runtime(format!("cannot encode the number {number} to JSON"))),
+        }
+    }
+
+    /// What a script has not looked at, by the same rules.
+    fn copy(&mut self, value: &Value, depth: usize) -> Result<Option<Value>> {
+        self.spend(16)?;
+        Ok(Some(match value {
+            Value::Null => return Ok(None),
+            Value::Bool(bool) => Value::Bool(*bool),
+            Value::Number(number) if number.is_f64() => self.number(number.as_f64().unwrap_or_default())?,
+            Value::Number(number) => Value::Number(number.clone()),
+            Value::String(text) => {
+                self.spend(text.len())?;
+                Value::String(text.clone())
+            }
+            Value::Array(items) => {
+                if depth > DEEPEST {
+                    return Err(Error::runtime("the result is nested too deeply"));
+                }
+                if items.iter().all(Value::is_null) {
+                    return Ok(self.empty());
+                }
+                let mut copies = Vec::with_capacity(items.len());
+                for item in items {
+                    copies.extend(self.copy(item, depth + 1)?);
+                }
+                Value::Array(copies)
+            }
+            Value::Object(fields) => {
+                if fields.values().all(Value::is_null) {
+                    return Ok(self.empty());
+                }
+                Value::Object(self.copy_object(fields, depth + 1)?)
+            }
+        }))
+    }
+
+    fn copy_object(&mut self, fields: &Map<String, Value>, depth: usize) -> Result<Map<String, Value>> {
+        if depth > DEEPEST {
+            return Err(Error::runtime("the result is nested too deeply"));
+        }
+        let length = self.path.len();
+        let mut copies = Map::new();
+        for (name, value) in fields {
+            self.spend(name.len())?;
+            self.enter(name);
+            let copy = self.copy(value, depth)?;
+            self.path.truncate(length);
+            copies.extend(copy.map(|copy| (name.clone(), copy)));
+        }
+        Ok(copies)
+    }
+
+    fn enter(&mut self, name: &str) {
+        self.path.push('\0');
+        self.path.push_str(name);
+    }
+
+    /// What an empty table is at the current path.
+    fn empty(&mut self) -> Option<Value> {
+        if self.references.is_empty() {
+            return None;
+        }
+        let empties = self.empties.get_or_insert_with(|| {
+            let mut found = HashMap::new();
+            for reference in self.references {
+                note_fields(reference, &mut String::new(), 0, &mut found);
+            }
+            found
+        });
+        match empties.get(&self.path) {
+            Some(Empty::Object) => Some(Value::Object(Map::new())),
+            Some(Empty::List) => Some(Value::Array(Vec::new())),
+            None => None,
+        }
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<()> {
+        self.nodes += 1;
+        if self.nodes % 1024 == 0 {
+            self.clock.check().map_err(Error::external)?;
+        }
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return Err(Error::external(Exceeded("its answer is too large".to_owned()))),
+        }
+        Ok(())
+    }
+}
+
+/// Notes the empty objects and lists below an object. At one path, an object goes before a list.
+fn note_fields(fields: &Map<String, Value>, path: &mut String, depth: usize, found: &mut HashMap<String, Empty>) {
+    let length = path.len();
+    for (name, value) in fields {
+        path.push('\0');
+        path.push_str(name);
+        note(value, path, depth, found);
+        path.truncate(length);
+    }
+}
+
+fn note(value: &Value, path: &mut String, depth: usize, found: &mut HashMap<String, Empty>) {
+    match value {
+        Value::Object(fields) if fields.is_empty() => {
+            found.insert(path.clone(), Empty::Object);
+        }
+        Value::Array(items) if items.is_empty() => {
+            found.entry(path.clone()).or_insert(Empty::List);
+        }
+        Value::Object(fields) if depth < DEEPEST => note_fields(fields, path, depth + 1, found),
+        Value::Array(items) if depth < DEEPEST => items.iter().for_each(|item| note(item, path, depth + 1, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,3 @@
+//! Lua interpreters from outside: the contract of all operations, what scripts see, limits, anything at all.
+
+mod karmada;
