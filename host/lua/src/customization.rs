@@ -96,6 +96,7 @@ impl Interpreter for Customization {
     }
 
     fn aggregate_status(&self, template: Object, items: &[StatusItem]) -> Answer<Object> {
+        let items = (!items.is_empty()).then_some(items);
         self.ask(Operation::AggregateStatus, |script| script.aggregate_status(&template, items))
     }
 

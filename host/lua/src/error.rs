@@ -87,12 +87,16 @@ impl Fault {
 
 impl From<Exceeded> for Fault {
     fn from(error: Exceeded) -> Self {
-        Self { kind: Kind::Limit, line: None, message: error.0 }
+        Self { kind: Kind::Limit, line: error.line, message: error.message }
     }
 }
 
 impl From<mlua::Error> for Fault {
     fn from(error: mlua::Error) -> Self {
+        if let Some(exceeded) = exceeded(&error) {
+            let line = exceeded.line.or_else(|| read(&error).2.and_then(first_line));
+            return Self { line, ..exceeded.clone().into() };
+        }
         let (kind, text, traceback) = read(&error);
         let first = text.split("\nstack traceback:").next().unwrap_or(&text);
         let (own, message) = place(first);
@@ -108,6 +112,14 @@ pub(crate) fn is_limit(error: &mlua::Error) -> bool {
     read(error).0 == Kind::Limit
 }
 
+fn exceeded(error: &mlua::Error) -> Option<&Exceeded> {
+    match error {
+        mlua::Error::CallbackError { cause, .. } => exceeded(cause),
+        mlua::Error::ExternalError(error) => error.downcast_ref(),
+        _ => None,
+    }
+}
+
 /// The sort of an error, its text, and the traceback when it has one of its own.
 fn read(error: &mlua::Error) -> (Kind, String, Option<&str>) {
     match error {
@@ -117,7 +129,7 @@ fn read(error: &mlua::Error) -> (Kind, String, Option<&str>) {
         }
         mlua::Error::MemoryError(_) => (Kind::Limit, "it used more memory than it may".to_owned(), None),
         mlua::Error::ExternalError(error) => match error.downcast_ref::<Exceeded>() {
-            Some(exceeded) => (Kind::Limit, exceeded.0.clone(), None),
+            Some(exceeded) => (Kind::Limit, exceeded.message.clone(), None),
             None => (Kind::Invalid, error.to_string(), None),
         },
         mlua::Error::BadArgument { pos, cause, .. } => {

@@ -25,6 +25,7 @@ mod kube;
 mod library;
 mod limits;
 mod machine;
+mod names;
 mod script;
 mod tables;
 mod values;

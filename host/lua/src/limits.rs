@@ -33,8 +33,18 @@ pub(crate) struct Clock {
 
 /// The error that ends a call which went too far. Scripts cannot catch it.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Exceeded(pub String);
+#[error("{message}")]
+pub(crate) struct Exceeded {
+    pub message: String,
+    /// The line of the script, where it is known.
+    pub line: Option<u32>,
+}
+
+impl Exceeded {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), line: None }
+    }
+}
 
 impl Clock {
     pub(crate) fn new() -> Self {
@@ -54,14 +64,14 @@ impl Clock {
         if now < self.ends.load(Ordering::Relaxed) {
             return Ok(());
         }
-        Err(Exceeded("it took longer than its deadline".to_owned()))
+        Err(Exceeded::new("it took longer than its deadline"))
     }
 
     /// Fails when a text is longer than library functions take, or when the call has had its time.
     pub(crate) fn check_text(&self, length: usize) -> Result<(), Exceeded> {
         let most = self.text.load(Ordering::Relaxed);
         if length as u64 > most {
-            return Err(Exceeded(format!(
+            return Err(Exceeded::new(format!(
                 "string length {length} exceeds the maximum allowed input string length {most}"
             )));
         }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::{
     error::{CHUNK, Fault},
     kube, library,
-    limits::{Clock, Limits},
+    limits::{Clock, Exceeded, Limits},
     tables::Sources,
 };
 
@@ -44,6 +44,7 @@ pub(crate) enum Input<'a> {
     Object(&'a Object),
     Items(&'a [StatusItem]),
     Number(i64),
+    Nil,
 }
 
 /// One Lua state with the sandbox in it.
@@ -62,9 +63,9 @@ impl Machine {
         let natives = library::natives(&lua, &clock)?;
         let (enter, outside) = lua.load(SANDBOX).set_name("=<sandbox>").call((natives,))?;
         let watching = Arc::clone(&clock);
-        lua.set_hook(HookTriggers::new().every_nth_instruction(INSTRUCTIONS), move |_, _| {
-            watching.check().map_err(mlua::Error::external)?;
-            Ok(VmState::Continue)
+        lua.set_hook(HookTriggers::new().every_nth_instruction(INSTRUCTIONS), move |lua, _| match watching.check() {
+            Ok(()) => Ok(VmState::Continue),
+            Err(exceeded) => Err(mlua::Error::external(Exceeded { line: line_of_script(lua), ..exceeded })),
         })?;
         Ok(Self { lua, clock, enter, outside, chunks: HashMap::new() })
     }
@@ -144,7 +145,7 @@ impl Machine {
             for input in inputs {
                 args.push_back(match *input {
                     Input::Object(object) => Value::Table(sources.object(lua, &object.0)?),
-                    Input::Items([]) => Value::Nil,
+                    Input::Nil => Value::Nil,
                     Input::Items(items) => Value::Table(sources.items(lua, items)?),
                     Input::Number(number) => Value::Number(number as f64),
                 });
@@ -156,4 +157,14 @@ impl Machine {
         });
         Ok(result?)
     }
+}
+
+/// The line at which the script is, which may be below library functions.
+fn line_of_script(lua: &Lua) -> Option<u32> {
+    (0..32).find_map(|level| {
+        lua.inspect_stack(level, |frame| {
+            let is_script = frame.source().short_src.as_deref() == Some(CHUNK);
+            frame.current_line().filter(|_| is_script).and_then(|line| u32::try_from(line).ok())
+        })?
+    })
 }

@@ -59,9 +59,7 @@ end
 -- A limit that was passed is not for a script to catch.
 local function caught(ok, problem, ...)
   if ok then return true, problem, ... end
-  local text = native.caught(problem)
-  if text == nil then error(problem, 0) end
-  if type(problem) == "userdata" then problem = text end
+  if type(problem) == "userdata" or problem == "not enough memory" then problem = native.caught(problem) end
   return false, problem
 end
 
@@ -324,7 +322,8 @@ local function package(env)
 end
 
 -- Runs a chunk in globals of its own, and then the function that it must have defined.
--- `names` lists the libraries that the chunk can name.
+-- `names` lists the libraries that the chunk can name; `base` is among them when it may assign to a global of
+-- that name, which must then be gone when it assigns nil.
 local function enter(chunk, name, names, expander, requirer, ...)
   expand, pods, seed = expander, requirer, 1
   local env = setmetatable({}, globals)
@@ -334,6 +333,9 @@ local function enter(chunk, name, names, expander, requirer, ...)
       package(env)
     elseif library == "_G" then
       env._G = env
+    elseif library == "base" then
+      setmetatable(env, nil)
+      for global, value in rawnext, base do env[global] = value end
     else
       opened(env, library)
     end

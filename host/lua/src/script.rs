@@ -17,12 +17,10 @@ use crate::{
     error::Fault,
     limits::Clock,
     machine::{Chunk, Input, Machine},
+    names,
     tables::Sources,
     values::Reader,
 };
-
-/// The libraries of the sandbox, the module `kube` among them, and what gives all of them at once.
-const LIBRARIES: [&str; 6] = ["string", "table", "math", "os", "kube", "package"];
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -72,7 +70,7 @@ impl Script {
             let bytecode = machine.compile(source);
             machine.give_back();
             let id = NEXT.fetch_add(1, Ordering::Relaxed);
-            Ok(Chunk { id, bytecode: bytecode?, function, names: names_in(source) })
+            Ok(Chunk { id, bytecode: bytecode?, function, names: names::in_source(source) })
         })();
         let chunk = compiled.map_err(|fault| LoadError::new(name, fault))?;
         Ok(Self { inner: Arc::new(Inner { name: name.to_owned(), operation, chunk, limits }) })
@@ -140,9 +138,11 @@ impl Script {
         self.changed(Operation::Retain, desired, &inputs, &[&desired.0, &observed.0])
     }
 
-    /// `AggregateStatus`. As in Karmada, empty objects and lists are left out of the result.
-    pub fn aggregate_status(&self, template: &Object, items: &[StatusItem]) -> Result<Object, Error> {
-        self.changed(Operation::AggregateStatus, template, &[Input::Object(template), Input::Items(items)], &[])
+    /// `AggregateStatus`; without `items` the script gets nil for them, which is what it gets in Karmada before any
+    /// cluster has reported. As there, empty objects and lists are left out of the result.
+    pub fn aggregate_status(&self, template: &Object, items: Option<&[StatusItem]>) -> Result<Object, Error> {
+        let inputs = [Input::Object(template), items.map_or(Input::Nil, Input::Items)];
+        self.changed(Operation::AggregateStatus, template, &inputs, &[])
     }
 
     /// `GetDependencies`, sorted, each once.
@@ -306,24 +306,6 @@ fn function_of(operation: Operation) -> Option<&'static str> {
         Operation::InterpretHealth => Some("InterpretHealth"),
         Operation::Localize => None,
     }
-}
-
-/// The libraries that a source can name: a global is reached by its name or through `_G`, and a module through
-/// `require`. What it cannot name need not be made for its calls.
-fn names_in(source: &str) -> Vec<&'static str> {
-    let all = source.contains("_G");
-    let requires = source.contains("require");
-    let mut names: Vec<_> = LIBRARIES
-        .into_iter()
-        .filter(|name| match *name {
-            "kube" | "package" => all || requires || source.contains("package"),
-            name => all || source.contains(name),
-        })
-        .collect();
-    if all {
-        names.push("_G");
-    }
-    names
 }
 
 fn expected(what: &str, given: Option<&mlua::Value>) -> Fault {

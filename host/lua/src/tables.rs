@@ -85,7 +85,7 @@ impl<'a> Sources<'a> {
         let done = self.fill(lua, table, object);
         lua.set_memory_limit(self.memory)?;
         if lua.used_memory() > self.memory {
-            return Err(Error::external(Exceeded("it used more memory than it may".to_owned())));
+            return Err(Error::external(Exceeded::new("it used more memory than it may")));
         }
         done
     }

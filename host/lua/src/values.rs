@@ -95,7 +95,7 @@ impl<'s, 'a> Reader<'s, 'a> {
                 }
                 mlua::Value::Integer(position) => {
                     expected += 1;
-                    items.push((f64::from(position as i32), self.value(value)?));
+                    items.push((position as f64, self.value(value)?));
                 }
                 _ => return Err(Error::runtime("cannot encode mixed or invalid key types")),
             }
@@ -122,7 +122,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             mlua::Value::Nil => Value::Null,
             mlua::Value::Boolean(bool) => Value::Bool(bool),
             mlua::Value::Number(number) => self.number(number)?,
-            mlua::Value::Integer(number) => Value::Number(number.into()),
+            mlua::Value::Integer(number) => self.number(number as f64)?,
             mlua::Value::String(text) => {
                 let text = text.to_string_lossy();
                 self.spend(text.len())?;
@@ -224,12 +224,12 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     fn spend(&mut self, bytes: usize) -> Result<()> {
         self.nodes += 1;
-        if self.nodes % 1024 == 0 {
+        if self.nodes.is_multiple_of(1024) {
             self.clock.check().map_err(Error::external)?;
         }
         match self.left.checked_sub(bytes) {
             Some(left) => self.left = left,
-            None => return Err(Error::external(Exceeded("its answer is too large".to_owned()))),
+            None => return Err(Error::external(Exceeded::new("its answer is too large"))),
         }
         Ok(())
     }

@@ -14,7 +14,10 @@ use std::sync::Arc;
 
 use mlua::{Lua, Table};
 
-use crate::{error, limits::Clock};
+use crate::{
+    error,
+    limits::{Clock, Exceeded},
+};
 
 /// Everything that `sandbox.lua` takes.
 pub(crate) fn natives(lua: &Lua, clock: &Arc<Clock>) -> mlua::Result<Table> {
@@ -30,7 +33,7 @@ pub(crate) fn natives(lua: &Lua, clock: &Arc<Clock>) -> mlua::Result<Table> {
     )?;
     let ticking = Arc::clone(clock);
     natives.set("tick", lua.create_function(move |_, _steps: f64| ticking.check().map_err(mlua::Error::external))?)?;
-    natives.set("caught", lua.create_function(|_, problem: mlua::Value| Ok(caught(&problem)))?)?;
+    natives.set("caught", lua.create_function(|_, problem: mlua::Value| caught(problem))?)?;
     natives.set("string_methods", lua.create_function(string_methods)?)?;
     text::install(lua, &natives, clock)?;
     time::install(lua, &natives)?;
@@ -38,13 +41,13 @@ pub(crate) fn natives(lua: &Lua, clock: &Arc<Clock>) -> mlua::Result<Table> {
     Ok(natives)
 }
 
-/// The text of an error that a script may catch; nothing when it may not.
-fn caught(problem: &mlua::Value) -> Option<String> {
+/// The text of an error that a script may catch; any other is raised again.
+fn caught(problem: mlua::Value) -> mlua::Result<String> {
     match problem {
-        mlua::Value::Error(error) if error::is_limit(error) => None,
-        mlua::Value::Error(error) => Some(error::Fault::from((**error).clone()).message),
-        mlua::Value::String(text) if text.as_bytes().as_ref() == b"not enough memory" => None,
-        _ => Some(String::new()),
+        mlua::Value::Error(error) if error::is_limit(&error) => Err(*error),
+        mlua::Value::Error(error) => Ok(error::Fault::from(*error).message),
+        mlua::Value::String(_) => Err(mlua::Error::external(Exceeded::new("it used more memory than it may"))),
+        other => other.to_string(),
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum Problem {
 
 impl From<Exceeded> for Problem {
     fn from(error: Exceeded) -> Self {
-        Self::Exceeded(error.0)
+        Self::Exceeded(error.message)
     }
 }
 

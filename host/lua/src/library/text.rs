@@ -71,7 +71,11 @@ pub(super) fn install(lua: &Lua, natives: &Table, clock: &Arc<Clock>) -> Result<
             let text = lua.coerce_string(first)?.ok_or_else(|| Error::runtime("bad argument #1 to format"))?;
             checked(&clock, &[&text])?;
             let args = args.map(|value| argument(&value)).collect::<Result<Vec<_>>>()?;
-            lua.create_string(format::format(&text.as_bytes(), &args))
+            let text = format::format(&text.as_bytes(), &args);
+            if text.len() > 4096 {
+                clock.check().map_err(Error::external)?;
+            }
+            lua.create_string(text)
         })?,
     )?;
     let clock = clock_of();
@@ -92,7 +96,7 @@ pub(super) fn install(lua: &Lua, natives: &Table, clock: &Arc<Clock>) -> Result<
 fn problem(problem: Problem) -> Error {
     match problem {
         Problem::Malformed(message) => Error::runtime(message),
-        Problem::Exceeded(message) => Error::external(Exceeded(message)),
+        Problem::Exceeded(message) => Error::external(Exceeded::new(message)),
     }
 }
 
@@ -148,7 +152,7 @@ fn position(text: &[u8], part: &[u8], clock: &Clock) -> Result<Option<usize>> {
         }
         from = at + 1;
         tries += 1;
-        if tries % 1024 == 0 {
+        if tries.is_multiple_of(1024) {
             clock.check().map_err(Error::external)?;
         }
     }
@@ -193,13 +197,13 @@ fn argument(value: &Value) -> Result<Arg> {
     })
 }
 
-fn cased<I: Iterator<Item = char> + ExactSizeIterator>(
+fn cased<I>(
     clock: Arc<Clock>,
     ascii: fn(&u8) -> u8,
     other: fn(char) -> I,
 ) -> impl Fn(&Lua, LuaString) -> Result<LuaString> + Send + 'static
 where
-    I: 'static,
+    I: ExactSizeIterator<Item = char> + 'static,
 {
     move |lua, text| {
         checked(&clock, &[&text])?;

@@ -14,7 +14,7 @@ fn time(_: &Lua, at: Option<Table>) -> Result<f64> {
     let field = |name: &str, default: i64| -> Result<i64> {
         Ok(match at.get::<Value>(name)? {
             Value::Number(number) => number as i64,
-            Value::Integer(number) => number.into(),
+            Value::Integer(number) => number,
             _ => default,
         })
     };
