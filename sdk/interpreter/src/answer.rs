@@ -81,6 +81,12 @@ impl Error {
         Self { kind: ErrorKind::Internal, message: message.to_string() }
     }
 
+    /// The same failure, with what it is about before the message.
+    #[must_use]
+    pub fn within(self, about: impl fmt::Display) -> Self {
+        Self { kind: self.kind, message: format!("{about}: {}", self.message) }
+    }
+
     /// What sort of failure it was.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -47,8 +47,9 @@ impl Operation {
     ];
 }
 
-/// A set of operations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A set of operations; in JSON, the list of their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Operation>", into = "Vec<Operation>")]
 pub struct Operations(u16);
 
 impl Operations {
@@ -75,6 +76,18 @@ impl Operations {
     }
 }
 
+impl From<Vec<Operation>> for Operations {
+    fn from(operations: Vec<Operation>) -> Self {
+        operations.into_iter().collect()
+    }
+}
+
+impl From<Operations> for Vec<Operation> {
+    fn from(operations: Operations) -> Self {
+        Operation::ALL.into_iter().filter(|operation| operations.contains(*operation)).collect()
+    }
+}
+
 impl FromIterator<Operation> for Operations {
     fn from_iter<I: IntoIterator<Item = Operation>>(operations: I) -> Self {
         operations.into_iter().fold(Self::default(), Self::with)
@@ -82,17 +95,20 @@ impl FromIterator<Operation> for Operations {
 }
 
 /// A kind that an interpreter supports, and how far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Support {
     /// The kind.
     pub gvk: Gvk,
     /// The operations that it may answer. The host asks it nothing else.
     pub operations: Operations,
     /// The life cycle of the kind, where this interpreter knows it.
+    #[serde(default)]
     pub life_cycle: Option<LifeCycle>,
     /// The kind's controllers copy labels and annotations onto what they make or store, so the host
     /// writes none of its own onto objects in members. (A Velero Schedule copies them onto Backups,
     /// and those carry them through the bucket into other clusters.)
+    #[serde(default)]
     pub unmarked: bool,
 }
 

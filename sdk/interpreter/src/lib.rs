@@ -8,6 +8,7 @@
 //! **Invariant:** an [`Answer`] is a value, "not handled", or a failure, and the three are never
 //! confused. The host keeps its last good result on a failure and destroys nothing.
 
+pub mod abi;
 mod answer;
 mod interpreter;
 mod question;

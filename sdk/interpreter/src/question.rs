@@ -12,7 +12,7 @@ use crate::{
 
 /// An operation with its inputs. In JSON, `operation` names it, beside its inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "operation", rename_all_fields = "camelCase")]
+#[serde(tag = "operation", rename_all_fields = "camelCase", try_from = "Inputs")]
 #[allow(missing_docs)]
 pub enum Question<'a> {
     InterpretReplica { object: Cow<'a, Object> },
@@ -42,6 +42,51 @@ pub enum Given {
     Status(Value),
     /// Of [`Operation::InterpretHealth`].
     Health(HealthReport),
+}
+
+/// A question as it is read: in one pass, where a tagged enum would first be read into a copy.
+#[derive(Deserialize)]
+struct Inputs {
+    operation: Operation,
+    object: Option<Object>,
+    desired: Option<Object>,
+    observed: Option<Object>,
+    template: Option<Object>,
+    items: Option<Vec<StatusItem>>,
+    cluster: Option<ClusterFacts>,
+    replicas: Option<i64>,
+}
+
+impl TryFrom<Inputs> for Question<'_> {
+    type Error = String;
+
+    fn try_from(inputs: Inputs) -> Result<Self, String> {
+        fn given<T>(input: Option<T>, name: &str) -> Result<T, String> {
+            input.ok_or_else(|| format!("missing field `{name}`"))
+        }
+        let object = || given(inputs.object, "object").map(Cow::Owned);
+        Ok(match inputs.operation {
+            Operation::InterpretReplica => Self::InterpretReplica { object: object()? },
+            Operation::InterpretComponent => Self::InterpretComponent { object: object()? },
+            Operation::ReviseReplica => {
+                Self::ReviseReplica { object: object()?, replicas: given(inputs.replicas, "replicas")? }
+            }
+            Operation::Retain => Self::Retain {
+                desired: Cow::Owned(given(inputs.desired, "desired")?),
+                observed: Cow::Owned(given(inputs.observed, "observed")?),
+            },
+            Operation::AggregateStatus => Self::AggregateStatus {
+                template: Cow::Owned(given(inputs.template, "template")?),
+                items: Cow::Owned(given(inputs.items, "items")?),
+            },
+            Operation::InterpretDependency => Self::InterpretDependency { object: object()? },
+            Operation::InterpretStatus => Self::InterpretStatus { object: object()? },
+            Operation::InterpretHealth => Self::InterpretHealth { object: object()? },
+            Operation::Localize => {
+                Self::Localize { object: object()?, cluster: Cow::Owned(given(inputs.cluster, "cluster")?) }
+            }
+        })
+    }
 }
 
 impl Question<'_> {
@@ -114,6 +159,8 @@ mod tests {
             json!({"operation": "ReviseReplica", "object": {"kind": "Widget", "spec": {"a": 1}}, "replicas": 3});
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
         assert_eq!(serde_json::from_str::<Question>(&text).unwrap(), question);
+        let lacking = serde_json::from_str::<Question>(r#"{"operation": "Retain", "desired": {}}"#).unwrap_err();
+        assert_eq!(lacking.to_string(), "missing field `observed`");
         let answer: Answer<Given> = Answer::Failed(crate::Error::limit("too slow"));
         let text = serde_json::to_string(&answer).unwrap();
         assert_eq!(text, r#"{"failed":{"kind":"Limit","message":"too slow"}}"#);
