@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use outrigger_engine::Engine;
+use outrigger_engine::{Declarative, Engine, catalogue};
 use outrigger_interpreter::{Operation, StatusItem};
 use outrigger_object::Object;
 use serde_json::{Value, json};
@@ -80,5 +80,65 @@ fn bench(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, bench);
+const FORMAT: &str = "
+apiVersion: interpreters.outrigger.io/v1alpha1
+kind: Interpreter
+metadata: {name: widgets}
+spec:
+  target: {apiVersion: example.com/v1, kind: Widget}
+  components:
+  - {name: head, of: spec, podTemplate: template, default: 1}
+  - {each: spec.groups, name: name, replicas: replicas, podTemplate: template}
+  retain:
+    paths: [spec.replicas]
+    rules:
+    - {path: spec.selector, merge: mergeMap, when: observed.spec.replicas > 0}
+  aggregateStatus:
+    fields:
+    - {path: phase, op: worst, order: [Failed, Pending, Ready], along: [message]}
+    - {path: conditions, op: mergeConditions}
+    - {path: total, cel: 'values.sum()', from: replicas}
+  dependencies:
+  - podTemplate: spec.template
+  - {apiVersion: v1, kind: Secret, name: 'spec.groups[*].secret', when: spec.replicas > 0}
+  health:
+  - {condition: {type: Failed}, health: Unhealthy}
+  - when: status.observedGeneration == metadata.generation && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')
+    health: Healthy
+  - {health: Unhealthy, reason: Progressing}
+";
+
+/// The parts of the format that bundled interpreters use less.
+fn format(c: &mut Criterion) {
+    let mut object = workload("example.com/v1", "Widget");
+    let template = object.get(&["spec", "template"]).cloned().unwrap();
+    let group = |name: &str| json!({"name": name, "replicas": 2, "template": template, "secret": name});
+    object.set(&["spec", "groups"], json!([group("a"), group("b")]));
+    object.set(&["status", "conditions"], json!([{"type": "Ready", "status": "True"}]));
+    let items: Vec<StatusItem> = ["Ready", "Pending", "Ready"]
+        .map(|phase| StatusItem {
+            cluster_name: phase.to_owned(),
+            status: Some(json!({"phase": phase, "message": "m", "replicas": 2, "conditions": [
+                {"type": "Ready", "status": "True", "reason": "Up", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+                {"type": "Synced", "status": "True", "reason": "Up", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            ]})),
+            ..StatusItem::default()
+        })
+        .into();
+    let interpreter = Declarative::parse("", FORMAT).unwrap();
+    c.bench_function("format components of 3", |b| b.iter(|| interpreter.components(black_box(&object))));
+    c.bench_function("format dependencies", |b| b.iter(|| interpreter.dependencies(black_box(&object))));
+    c.bench_function("format health", |b| b.iter(|| interpreter.health(black_box(&object))));
+    c.bench_function("format retain, copy included", |b| {
+        b.iter(|| interpreter.retain(object.clone(), black_box(&object)))
+    });
+    c.bench_function("format aggregate 3, copy included", |b| {
+        b.iter(|| interpreter.aggregate_status(object.clone(), black_box(&items)))
+    });
+    c.bench_function("copy of the object", |b| b.iter(|| black_box(&object).clone()));
+    c.bench_function("load one interpreter", |b| b.iter(|| Declarative::parse("", black_box(FORMAT)).unwrap()));
+    c.bench_function("load the catalogue", |b| b.iter(catalogue::interpreters));
+}
+
+criterion_group!(benches, bench, format);
 criterion_main!(benches);

@@ -5,21 +5,20 @@
 
 mod dialect;
 mod pattern;
+mod query;
 
-use std::fmt;
+use std::{fmt, panic::catch_unwind};
 
-use jsonpath_rust::{
-    parser::{
-        model::{JpQuery, Segment, Selector},
-        parse_json_path,
-    },
-    query::js_path_process,
+use jsonpath_rust::parser::{
+    model::{Segment, Selector},
+    parse_json_path,
 };
 use outrigger_interpreter::Error;
 use outrigger_object::Object;
 use serde_json::{Map, Value};
 
 pub use self::pattern::Pattern;
+use self::query::{Query, TooMuch};
 use super::Result;
 
 const MAX_LENGTH: usize = 1024;
@@ -69,12 +68,10 @@ enum Step {
 pub enum Path {
     /// At most one.
     Place(Place),
-    /// What a query finds in a field of the object.
+    /// What a query finds.
     Query {
-        /// The field.
-        field: String,
-        /// The rest.
-        rest: JpQuery,
+        /// The query.
+        query: Query,
         /// As it was written.
         text: String,
     },
@@ -83,18 +80,16 @@ pub enum Path {
 impl Path {
     /// Compiles a path; the leading `$.` may be left out.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let query = query(text)?;
-        let steps: Option<Vec<Step>> = query.segments.iter().map(step).collect();
-        let mut segments = query.segments.into_iter();
-        match (steps, segments.next()) {
-            (_, None) => Err(format!("{text:?} names the whole object")),
-            (Some(steps), _) => Ok(Self::Place(Place { steps, text: text.to_owned() })),
-            (None, Some(Segment::Selector(Selector::Name(field)))) => Ok(Self::Query {
-                field: unquoted(&field).to_owned(),
-                rest: JpQuery::new(segments.collect()),
-                text: text.to_owned(),
-            }),
-            _ => Err(format!("{text:?} must begin with the name of a field")),
+        let segments = segments(text)?;
+        let steps: Option<Vec<Step>> = segments.iter().map(step).collect();
+        let text = text.to_owned();
+        match steps {
+            Some(steps) if steps.is_empty() => Err(format!("{text:?} names the whole object")),
+            Some(steps) => Ok(Self::Place(Place { steps, text })),
+            None => match Query::new(&segments) {
+                Ok(query) => Ok(Self::Query { query, text }),
+                Err(reason) => Err(format!("{text:?} is not a path: {reason}")),
+            },
         }
     }
 
@@ -102,14 +97,9 @@ impl Path {
     pub fn find<'v>(&self, root: impl Into<Root<'v>>) -> Result<Vec<&'v Value>> {
         match self {
             Self::Place(place) => Ok(place.find(root)?.into_iter().collect()),
-            Self::Query { field, rest, text } => {
-                let Some(value) = fields(root.into(), text)?.and_then(|map| map.get(field)) else {
-                    return Ok(Vec::new());
-                };
-                let found =
-                    js_path_process(rest, value).map_err(|error| Error::invalid(format_args!("{text}: {error}")))?;
-                Ok(found.into_iter().map(|one| one.val()).filter(|value| !value.is_null()).collect())
-            }
+            Self::Query { query, text } => query
+                .find(root.into())
+                .map_err(|TooMuch| Error::limit(format_args!("{text}: the query takes too long on this object"))),
         }
     }
 
@@ -295,7 +285,7 @@ impl fmt::Display for Path {
 }
 
 /// Parses a path in either dialect; the leading `$.` may be left out.
-fn query(text: &str) -> std::result::Result<JpQuery, String> {
+fn segments(text: &str) -> std::result::Result<Vec<Segment>, String> {
     if text.len() > MAX_LENGTH {
         return Err(format!("a path is longer than {MAX_LENGTH} bytes"));
     }
@@ -306,12 +296,14 @@ fn query(text: &str) -> std::result::Result<JpQuery, String> {
         Some(_) => format!("$.{translated}").into(),
         None => return Err("a path is empty".to_owned()),
     };
-    parse_json_path(&full).map_err(|error| format!("{text:?} is not a path: {}", reason(&error.to_string())))
+    let parsed = catch_unwind(|| parse_json_path(&full)).map_err(|_| format!("{text:?} is not a path"))?;
+    let query = parsed.map_err(|error| format!("{text:?} is not a path: {}", reason(&error.to_string())))?;
+    Ok(query.segments)
 }
 
 fn step(segment: &Segment) -> Option<Step> {
     match segment {
-        Segment::Selector(Selector::Name(name)) => Some(Step::Field(unquoted(name).to_owned())),
+        Segment::Selector(Selector::Name(name)) => Some(Step::Field(unquoted(name))),
         Segment::Selector(Selector::Index(index)) => usize::try_from(*index).ok().map(Step::Index),
         _ => None,
     }
@@ -323,9 +315,26 @@ fn reason(drawing: &str) -> String {
     wanted.map_or_else(|| drawing.split_whitespace().collect::<Vec<_>>().join(" "), str::to_owned)
 }
 
-fn unquoted(name: &str) -> &str {
+/// A name as the parser gives it, without quotes and escapes.
+fn unquoted(name: &str) -> String {
     let inner = |quote| name.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    inner('\'').or_else(|| inner('"')).unwrap_or(name)
+    let Some(inner) = inner('\'').or_else(|| inner('"')) else { return name.to_owned() };
+    if !inner.contains('\\') {
+        return inner.to_owned();
+    }
+    // Escapes are JSON's, and that of a single quote.
+    let (mut json, mut chars) = (String::with_capacity(inner.len() + 2), inner.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('\'') => json.push('\''),
+                next => json.extend(['\\'].into_iter().chain(next)),
+            },
+            '"' => json.push_str("\\\""),
+            plain => json.push(plain),
+        }
+    }
+    serde_json::from_str(&format!("\"{json}\"")).unwrap_or_else(|_| inner.to_owned())
 }
 
 #[cfg(test)]
@@ -337,7 +346,7 @@ mod tests {
 
     fn object() -> Object {
         Object::from_value(json!({
-            "metadata": {"labels": {"a.b/c": "x"}},
+            "metadata": {"labels": {"a.b/c": "x"}, "it's": 7},
             "spec": {"n": 3, "none": null, "list": [{"name": "a"}, {"name": "b", "on": true}], "text": "t"},
         }))
         .unwrap()
@@ -357,6 +366,26 @@ mod tests {
     #[case("spec.list[*].name", json!(["a", "b"]))]
     #[case("spec.list[?@.on == true].name", json!(["b"]))]
     #[case("spec..name", json!(["a", "b"]))]
+    #[case("$..on", json!([true]))]
+    #[case("$[*].n", json!([3]))]
+    #[case("spec.list[-1].name", json!(["b"]))]
+    #[case("spec.list[1:].name", json!(["b"]))]
+    #[case("spec.list[::-1].name", json!(["b", "a"]))]
+    #[case("spec.list[5:1:-1]", json!([]))]
+    #[case("spec['n','text']", json!([3, "t"]))]
+    #[case("spec.list[?@.name == 'b' || @.name == \"x\"].on", json!([true]))]
+    #[case("spec.list[?@.on].name", json!(["b"]))]
+    #[case("spec.list[?!@.on && @.name < 'b'].name", json!(["a"]))]
+    #[case("spec.list[?@.name != $.metadata.labels['a.b/c']].name", json!(["a", "b"]))]
+    #[case("spec.list[?$.spec.n >= 3 && $.spec.n <= 3.0].name", json!(["a", "b"]))]
+    #[case("spec.list[?length(@.name) == 1 && count(@.*) > 1].name", json!(["b"]))]
+    #[case("spec.list[?match(@.name, '[a]') || search(@.name, '^x')].name", json!(["a"]))]
+    #[case("spec.list[?@.missing == @.gone].name", json!(["a", "b"]))]
+    #[case("spec.list[?value(@..name) == 'a'].name", json!(["a"]))]
+    #[case("{.spec.list[?(@.name==\"b\")].on}", json!([true]))]
+    #[case("{range .spec.list[*]}{.name}{end}", json!(["a", "b"]))]
+    #[case(r"{.metadata.labels.a\.b/c}", json!(["x"]))]
+    #[case(r"metadata['it\'s']", json!([7]))]
     fn finds(#[case] path: &str, #[case] expected: Value) {
         let object = object();
         let found: Vec<Value> = Path::parse(path).unwrap().find(&object).unwrap().into_iter().cloned().collect();
@@ -368,8 +397,9 @@ mod tests {
     #[case("spec.", "is not a path")]
     #[case("spec[", "is not a path")]
     #[case("$", "names the whole object")]
-    #[case("$[*].name", "must begin with the name of a field")]
-    #[case("$..name", "must begin with the name of a field")]
+    #[case("spec.list[?nothing(@.a) == 1]", "is not a path")]
+    #[case("spec.list[?match(@.a, '(')]", "is not a regular expression")]
+    #[case("{.a}{.b}", "several paths at once")]
     fn refuses(#[case] path: &str, #[case] part: &str) {
         let message = Path::parse(path).unwrap_err();
         assert!(message.contains(part), "{path}: {message}");

@@ -1,6 +1,7 @@
 //! Everything from outside: cases of native and bundled kinds, Karmada's own cases, malformed objects.
 
 mod bundled;
+mod declarative;
 mod malformed;
 mod native;
 mod reference;

@@ -198,7 +198,7 @@ fn full() -> Value {
 }
 
 /// Asks everything; gives how often an interpreter failed.
-fn ask_all(interpreter: &dyn Interpreter, object: &Object, other: &Object) -> usize {
+pub fn ask_all(interpreter: &dyn Interpreter, object: &Object, other: &Object) -> usize {
     let items = [other, object].map(|object| StatusItem {
         cluster_name: "east".to_owned(),
         status: object.0.get("status").cloned(),
@@ -226,7 +226,8 @@ fn ask_all(interpreter: &dyn Interpreter, object: &Object, other: &Object) -> us
 
 static INTERPRETERS: LazyLock<Vec<Arc<dyn Interpreter>>> = LazyLock::new(|| {
     let generic = [Kinds::default(), knowing()].map(|kinds| Arc::new(Generic::new(Arc::new(kinds))) as Arc<_>);
-    native::interpreters().into_iter().chain(catalogue::interpreters()).chain(generic).collect()
+    let everything = super::declarative::everything();
+    native::interpreters().into_iter().chain(catalogue::interpreters()).chain(generic).chain([everything]).collect()
 });
 
 /// Knows a kind that is the empty one, as that of random objects is: with a scale and a schema.

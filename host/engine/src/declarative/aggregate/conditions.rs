@@ -1,5 +1,7 @@
 //! Conditions of several clusters.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use outrigger_interpreter::Error;
 use outrigger_object::Cursor;
@@ -25,6 +27,7 @@ struct Report<'v> {
 /// One condition for each type, as good as the worst.
 pub fn merge(values: &[Found], negative: &[String]) -> Result<Option<Value>> {
     let mut merged: Vec<Merged> = Vec::new();
+    let mut places = HashMap::new();
     for found in values {
         let list = Cursor::of_value(found.value);
         for condition in list.items(&[]).map_err(|error| of_cluster(found.cluster, error))? {
@@ -40,7 +43,8 @@ pub fn merge(values: &[Found], negative: &[String]) -> Result<Option<Value>> {
                 message: text("message")?,
                 since: since.parse().ok().map(|at| (at, since)),
             };
-            match merged.iter_mut().find(|known| known.kind == kind) {
+            let place = *places.entry(kind).or_insert(merged.len());
+            match merged.get_mut(place) {
                 Some(known) => known.reports.push(report),
                 None => merged.push(Merged { kind, reports: vec![report] }),
             }

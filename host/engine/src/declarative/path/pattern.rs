@@ -3,7 +3,7 @@
 use jsonpath_rust::parser::model::{Segment, Selector};
 use serde_json::{Map, Value};
 
-use super::{Result, query, unquoted, wrong};
+use super::{Result, segments, unquoted, wrong};
 
 /// A path in which a `*` stands for every key of a map or every item of a list.
 #[derive(Debug)]
@@ -21,11 +21,10 @@ enum Step {
 impl Pattern {
     /// Compiles a pattern.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let steps: Option<Vec<Step>> = query(text)?
-            .segments
+        let steps: Option<Vec<Step>> = segments(text)?
             .iter()
             .map(|segment| match segment {
-                Segment::Selector(Selector::Name(name)) => Some(Step::Field(unquoted(name).to_owned())),
+                Segment::Selector(Selector::Name(name)) => Some(Step::Field(unquoted(name))),
                 Segment::Selector(Selector::Wildcard) => Some(Step::Each),
                 _ => None,
             })
