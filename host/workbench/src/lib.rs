@@ -13,6 +13,7 @@ pub mod fields;
 pub mod files;
 pub mod load;
 pub mod objects;
+pub mod reference;
 pub mod suite;
 
 pub use fault::{Error, ErrorKind, Fault};
