@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use outrigger_api::config::ResourceInterpreterWebhookConfiguration;
 use outrigger_engine::{Declarative, cases::Case};
 use outrigger_interpreter::{Interpreter, Operation};
+use outrigger_lua::Customization;
 use outrigger_object::{Gvk, Object};
 use outrigger_runtime::from_object;
 use serde::Deserialize;
@@ -54,7 +55,11 @@ pub fn compile(key: &Key, object: &Object) -> Result<Compiled, String> {
             };
             Ok(Compiled { interpreters: vec![interpreter], cases, configuration: None })
         }
-        Kind::Customization => Err("Lua is not there yet".to_owned()),
+        Kind::Customization => {
+            let source = from_object(object.clone()).map_err(|error| error.to_string())?;
+            let interpreter = Customization::new(&source).map_err(|error| error.to_string())?.interpreter();
+            Ok(Compiled { interpreters: vec![interpreter], ..Compiled::default() })
+        }
         Kind::Webhook => {
             let configuration = from_object(object.clone()).map_err(|error| error.to_string())?;
             Ok(Compiled { configuration: Some(configuration), ..Compiled::default() })

@@ -126,7 +126,7 @@ async fn start(
         Recorder::start(hub.clone(), "outrigger-agent", clock.clone(), RecorderConfig::default(), stop.clone());
     let keeper = (connection, stop.clone());
     tasks.spawn(async move { keeper.0.keep(keeper.1).await });
-    let engine = engine::engine()?;
+    let engine = engine::engine(args.interpreters.as_deref())?;
     let customizations = Customizations::start(hub.clone(), engine.clone(), Role::Follow, Default::default(), stop)?;
     customizations.settled().await;
     let member = Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None };

@@ -121,6 +121,10 @@ pub struct Serve {
     /// Namespace of the leader's Lease; only with --kubeconfig or --in-cluster.
     #[arg(long, value_name = "NAMESPACE", default_value = "outrigger-system")]
     pub lease_namespace: String,
+    /// Directory of interpreters to load: declarative ones, Karmada's customizations, shared libraries. A library
+    /// is trusted with this process.
+    #[arg(long, value_name = "DIR")]
+    pub interpreters: Option<PathBuf>,
 }
 
 /// Run beside a member that the control plane cannot reach (pull mode).
@@ -144,6 +148,10 @@ pub struct Agent {
     /// Kubeconfig of the member. Without it: the cluster that this process runs in.
     #[arg(long, value_name = "FILE")]
     pub member_kubeconfig: Option<PathBuf>,
+    /// Directory of interpreters to load: declarative ones, Karmada's customizations, shared libraries. A library
+    /// is trusted with this process.
+    #[arg(long, value_name = "DIR")]
+    pub interpreters: Option<PathBuf>,
     /// Directory of the agent's own key and certificate.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/outrigger-agent")]
     pub state_dir: PathBuf,

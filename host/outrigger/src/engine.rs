@@ -3,12 +3,13 @@
 //!
 //! **Invariant:** host and agents of one version judge objects alike, since they build their engine here.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
 use outrigger_addon::Addon;
 use outrigger_addon_velero::Velero;
 use outrigger_engine::{Engine, Layer};
+use outrigger_workbench::load;
 use serde_json::{Value, json};
 
 /// The addons that are linked into this binary.
@@ -16,10 +17,22 @@ pub fn addons() -> Result<Vec<Arc<dyn Addon>>> {
     Ok(vec![Arc::new(Velero::new().context("addon velero")?)])
 }
 
-/// The engine, with every addon as it is without configuration.
-pub fn engine() -> Result<Arc<Engine>> {
+/// The engine, with every addon as it is without configuration, and with what `--interpreters` names. Of that,
+/// a file that cannot be used is left out, with a message.
+pub fn engine(directory: Option<&Path>) -> Result<Arc<Engine>> {
     let engine = Engine::standard();
     let mut interpreters = Vec::new();
+    if let Some(directory) = directory {
+        let (loaded, faults) = load::all(&[directory])
+            .with_context(|| format!("the interpreters in {} cannot be read", directory.display()))?;
+        for fault in faults {
+            tracing::error!(%fault, "an interpreter is left out");
+        }
+        for one in &loaded {
+            tracing::info!(file = %one.file, interpreter = one.interpreter.name(), "loaded an interpreter");
+        }
+        interpreters.extend(loaded.into_iter().map(|one| one.interpreter));
+    }
     for addon in addons()? {
         let name = addon.manifest().name.clone();
         interpreters.extend(addon.interpreters(&no_config()).with_context(|| format!("addon {name}"))?);
@@ -44,7 +57,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_every_addon_is_answered_by_it() {
-        let engine = engine().unwrap();
+        let engine = engine(None).unwrap();
         let routes = engine.routes();
         for addon in addons().unwrap() {
             for kind in &addon.manifest().kinds {
@@ -60,7 +73,7 @@ mod tests {
 
     #[test]
     fn native_kinds_are_there() {
-        let engine = engine().unwrap();
+        let engine = engine(None).unwrap();
         let deployment = Gvk::new("apps", "v1", "Deployment");
         assert!(engine.handles(&deployment, Operation::InterpretReplica));
         assert_eq!(engine.life_cycle(&deployment), LifeCycle::Declarative);

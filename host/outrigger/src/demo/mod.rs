@@ -57,7 +57,7 @@ pub async fn run(args: cli::Demo) -> Result<()> {
 
     progress.doing("starting the control plane");
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let plane = ControlPlane::start(&directory.path.join("hub"), listen, &[]).await?;
+    let plane = ControlPlane::start(&directory.path.join("hub"), listen, &[], None).await?;
     progress.done(&format!("control plane on {}, its data in {}", plane.endpoint().url(), directory.path.display()));
 
     progress.doing("starting the members");

@@ -65,7 +65,7 @@ struct Listed {
 /// Runs `outrigger interpreter list`.
 pub async fn run(args: List) -> Result<()> {
     let (engine, faults) = if args.dirs.is_empty() {
-        let engine = engine::engine()?;
+        let engine = engine::engine(None)?;
         let faults = if args.live { add_applied(&engine, &args.hub).await? } else { Vec::new() };
         (engine, faults)
     } else {

@@ -104,7 +104,7 @@ pub fn layer(text: &str) -> Result<Layer, String> {
 /// Runs `outrigger interpreter run`.
 pub async fn run(args: Run) -> Result<()> {
     let inquiry = inquiry(&args)?;
-    let engine = engine::engine()?;
+    let engine = engine::engine(None)?;
     add(&engine, &args.interpreter)?;
     let subjects = match &args.live {
         Some(wanted) => vec![live::subject(&args.hub, &args.namespace, wanted).await?],

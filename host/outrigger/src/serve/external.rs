@@ -29,7 +29,7 @@ pub async fn run(args: cli::Serve) -> Result<()> {
     };
     let mut registry = Registry::default();
     let hub = connection.client.clone().with_metrics(Metrics::register(&mut registry));
-    let engine = engine::engine()?;
+    let engine = engine::engine(args.interpreters.as_deref())?;
     outrigger_customization::metrics::register(engine.clone(), &mut registry);
     let hooks = outrigger_webhook::Metrics::register(&mut registry);
     // Asked once before anything else, so that a wrong kubeconfig is said at once and not retried.

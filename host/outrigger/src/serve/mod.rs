@@ -29,7 +29,7 @@ pub async fn run(args: cli::Serve) -> Result<()> {
         return external::run(args).await;
     }
     let directory = args.data_dir.unwrap_or_else(connect::default_data_dir);
-    let plane = ControlPlane::start(&directory, args.listen, &args.names).await?;
+    let plane = ControlPlane::start(&directory, args.listen, &args.names, args.interpreters.as_deref()).await?;
     eprintln!("serving on {}", plane.endpoint().url());
     eprintln!("data and keys in {}", directory.display());
     eprintln!("try: kubectl --kubeconfig {} get clusters", plane.endpoint().kubeconfig().display());
@@ -48,11 +48,16 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// Starts it in a directory that nobody else may use at the same time.
-    pub async fn start(directory: &Path, listen: SocketAddr, names: &[String]) -> Result<Self> {
+    pub async fn start(
+        directory: &Path,
+        listen: SocketAddr,
+        names: &[String],
+        interpreters: Option<&Path>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         let store = endpoint::open_store(directory)?;
         let mut registry = Registry::default();
-        let engine = engine::engine()?;
+        let engine = engine::engine(interpreters)?;
         outrigger_customization::metrics::register(engine.clone(), &mut registry);
         let hooks = outrigger_webhook::Metrics::register(&mut registry);
         let metrics = Metrics::register(&mut registry);
