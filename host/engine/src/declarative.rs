@@ -53,7 +53,8 @@ use outrigger_object::{Gvk, Object};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::{cel::Expression, target::Targets};
+use self::cel::Expression;
+pub(crate) use self::target::Targets;
 use crate::{LoadError, cases::Case, error::yaml_options};
 
 /// An interpreter compiled from YAML.

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use outrigger_engine::{Engine, Layer, catalogue::ENTRIES};
+use outrigger_engine::{
+    Engine, Layer,
+    catalogue::{self, ENTRIES},
+};
 use outrigger_interpreter::{Operation, Support};
 
 fn root() -> PathBuf {
@@ -30,6 +33,19 @@ fn the_catalogue_is_the_folder() {
     found.sort();
     let listed: Vec<&str> = ENTRIES.iter().map(|entry| entry.path).collect();
     assert_eq!(listed, found);
+}
+
+#[test]
+fn what_is_known_before_compiling_is_so() {
+    for (entry, prepared) in ENTRIES.iter().zip(catalogue::interpreters()) {
+        let compiled = entry.load().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(prepared.name(), compiled.name());
+        assert_eq!(prepared.supports(), compiled.supports(), "{}", entry.path);
+        assert_eq!(prepared.is_open(), compiled.is_open(), "{}", entry.path);
+        let gvk = &compiled.supports().first().unwrap().gvk.clone();
+        assert_eq!(prepared.supports_kind(gvk), compiled.supports_kind(gvk), "{}", entry.path);
+    }
+    assert_eq!(catalogue::interpreters().len(), ENTRIES.len());
 }
 
 #[test]
