@@ -22,6 +22,7 @@ use outrigger_runtime::{
 use outrigger_scheduler::Snapshot;
 use parking_lot::RwLock;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -84,6 +85,9 @@ pub(crate) struct Hub {
     bindings: Mirror,
     cluster_bindings: Mirror,
     pub(crate) works: Mirror,
+    pub(crate) definitions: Mirror,
+    /// Something else is known of a kind.
+    pub(crate) learnt: Notify,
     pub(crate) cluster_objects: Mirror,
     pub(crate) policy_objects: Mirror,
     pub(crate) cluster_policy_objects: Mirror,
@@ -125,6 +129,8 @@ impl Hub {
             bindings: all(kinds::of::<ResourceBinding>()),
             cluster_bindings: all(kinds::of::<ClusterResourceBinding>()),
             works: all(kinds::of::<Work>()),
+            definitions: all(kinds::definition()),
+            learnt: Notify::new(),
             cluster_objects: all(kinds::of::<Cluster>()),
             policy_objects: all(kinds::of::<PropagationPolicy>()),
             cluster_policy_objects: all(kinds::of::<ClusterPropagationPolicy>()),
@@ -157,6 +163,7 @@ impl Hub {
     fn mirrors(&self) -> Vec<&Mirror> {
         let [overrides, cluster_overrides] = &self.override_objects;
         vec![
+            &self.definitions,
             &self.policy_objects,
             &self.cluster_policy_objects,
             overrides,
@@ -174,6 +181,7 @@ impl Hub {
 
     /// Starts the informers, and waits until they have read everything. False when cancelled before.
     pub(crate) async fn begin(self: &Arc<Self>) -> bool {
+        self.listen(&self.definitions, Self::definition_changed);
         self.listen(&self.policy_objects, Self::policy_changed);
         self.listen(&self.cluster_policy_objects, Self::policy_changed);
         for mirror in &self.override_objects {
@@ -214,6 +222,21 @@ impl Hub {
         for controller in TABLE {
             (controller.triggers)(self, event);
         }
+    }
+
+    /// Tells the interpreters what a CRD says of its kinds. Once all have been read, what was made of objects
+    /// of a kind is looked at anew when something else is known of it.
+    fn definition_changed(&self, change: &Change) {
+        let changed = outrigger_member::learn(self.engine.kinds(), change);
+        if changed.is_empty() || !self.definitions.synced() {
+            return;
+        }
+        for object in self.binding_objects() {
+            if binding::template_of_object(&object).is_some_and(|template| changed.contains(&template.gvk)) {
+                self.interpret_again(&object);
+            }
+        }
+        self.learnt.notify_one();
     }
 
     fn policy_changed(&self, change: &Change) {
@@ -272,14 +295,18 @@ impl Hub {
     /// Looks at everything anew that interpreters have a say in.
     pub(crate) async fn interpreters_changed(&self) {
         for object in self.binding_objects() {
-            if let Some(template) = binding::template_of_object(&object) {
-                self.queues.detector.add(template);
-            }
-            self.queues.works.add(object.key());
-            self.queues.dependencies.add(object.key());
-            self.queues.status.add(object.key());
+            self.interpret_again(&object);
         }
         self.sessions.look_again().await;
+    }
+
+    fn interpret_again(&self, binding: &Object) {
+        if let Some(template) = binding::template_of_object(binding) {
+            self.queues.detector.add(template);
+        }
+        self.queues.works.add(binding.key());
+        self.queues.dependencies.add(binding.key());
+        self.queues.status.add(binding.key());
     }
 
     /// A cluster by name.

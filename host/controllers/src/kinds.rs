@@ -25,6 +25,11 @@ fn builtin(group: &str, version: &str, kind: &str, plural: &str, namespaced: boo
     }
 }
 
+/// `apiextensions.k8s.io/v1` CustomResourceDefinition.
+pub(crate) fn definition() -> Resource {
+    builtin("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false, true)
+}
+
 /// `v1` Namespace.
 pub(crate) fn namespace() -> Resource {
     builtin("", "v1", "Namespace", "namespaces", false, true)

@@ -183,10 +183,13 @@ async fn drive(hub: Arc<Hub>, cancel: CancellationToken) {
     }
     info!("the hub's objects have been read");
     let mut tasks = JoinSet::new();
-    let discovery = hub.discovery.clone();
     tasks.spawn({
-        let cancel = cancel.clone();
-        async move { discovery.follow(cancel).await }
+        let (hub, cancel) = (hub.clone(), cancel.clone());
+        async move { hub.discovery.follow_informer(hub.definitions.informer(), cancel).await }
+    });
+    tasks.spawn({
+        let (hub, cancel) = (hub.clone(), cancel.clone());
+        async move { cancel.run_until_cancelled(tell_sessions(&hub)).await.unwrap_or_default() }
     });
     tasks.spawn({
         let (hub, cancel) = (hub.clone(), cancel.clone());
@@ -211,6 +214,14 @@ async fn drive(hub: Arc<Hub>, cancel: CancellationToken) {
         if let Err(error) = ended {
             error!(error = %error, "a task of the controllers ended badly");
         }
+    }
+}
+
+/// Has the members' objects judged anew whenever something else is known of a kind.
+async fn tell_sessions(hub: &Hub) {
+    loop {
+        hub.learnt.notified().await;
+        hub.sessions.look_again().await;
     }
 }
 

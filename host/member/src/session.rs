@@ -17,6 +17,7 @@ use crate::apply::Writer;
 use crate::breaker::{Breaker, Reach};
 use crate::cluster::{self, StatusConfig, StatusKeeper};
 use crate::execute::{self, Executor, Memory};
+use crate::learn::Learning;
 use crate::lease::{Lease, LeaseConfig};
 use crate::watches::Watches;
 use crate::work;
@@ -114,7 +115,7 @@ impl MemberSession {
         let executor = Arc::new(Executor {
             cluster: name.clone(),
             hub: hub.clone(),
-            engine,
+            engine: engine.clone(),
             works: works.clone(),
             this_cluster: this_cluster.clone(),
             discovery: discovery.clone(),
@@ -139,11 +140,14 @@ impl MemberSession {
             Controller::new(executor.clone(), queue.clone()).workers(config.workers).metrics(hub.metrics().clone());
         tasks.spawn(controller.run(cancel.clone()));
         tasks.spawn(breaker.clone().watch(member.clone(), cancel.clone()));
-        tasks.spawn(again_on_change(works, queue.clone(), discovery.clone(), breaker.clone(), cancel.clone()));
-        let follow = discovery.clone();
-        let follow_cancel = cancel.clone();
-        tasks.spawn(async move {
-            follow_cancel.clone().run_until_cancelled(follow.follow(follow_cancel)).await;
+        tasks.spawn(again_on_change(works.clone(), queue.clone(), discovery.clone(), breaker.clone(), cancel.clone()));
+        let learning = config.lease.is_some().then(|| Learning::new(engine, works.clone(), queue.clone()));
+        tasks.spawn({
+            let (discovery, cancel) = (discovery.clone(), cancel.clone());
+            async move {
+                let told = move |change: &Change| learning.iter().for_each(|learning| learning.heard(change));
+                cancel.clone().run_until_cancelled(discovery.follow_with(cancel, told)).await;
+            }
         });
         if let Some(status) = config.status {
             let keeper = StatusKeeper {
@@ -200,13 +204,7 @@ impl MemberSession {
 
     /// Looks at the Works anew that name a kind: after its interpreters have changed.
     pub fn requeue_kind(&self, gvk: &Gvk) {
-        requeue(&self.executor.works, &self.queue, |work| {
-            let manifests = work.get(&["spec", "workload", "manifests"]).and_then(|list| list.as_array());
-            manifests.into_iter().flatten().any(|manifest| {
-                let text = |name: &str| manifest.get(name).and_then(|value| value.as_str()).unwrap_or_default();
-                Gvk::from_api_version(text("apiVersion"), text("kind")) == *gvk
-            })
-        });
+        requeue_kinds(&self.executor.works, &self.queue, std::slice::from_ref(gvk));
     }
 
     /// Stops, and waits until what was being worked on is finished.
@@ -237,7 +235,18 @@ fn enqueue_changes(works: &Informer, executor: &Arc<Executor>, queue: &Queue<Obj
     });
 }
 
-fn requeue(works: &Informer, queue: &Queue<ObjectKey>, which: impl Fn(&Object) -> bool) {
+/// Queues the Works that name one of the kinds.
+pub(crate) fn requeue_kinds(works: &Informer, queue: &Queue<ObjectKey>, kinds: &[Gvk]) {
+    requeue(works, queue, |work| {
+        let manifests = work.get(&["spec", "workload", "manifests"]).and_then(|list| list.as_array());
+        manifests.into_iter().flatten().any(|manifest| {
+            let text = |name: &str| manifest.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+            kinds.contains(&Gvk::from_api_version(text("apiVersion"), text("kind")))
+        })
+    });
+}
+
+pub(crate) fn requeue(works: &Informer, queue: &Queue<ObjectKey>, which: impl Fn(&Object) -> bool) {
     works.list().iter().filter(|work| which(work)).for_each(|work| queue.add(work.key()));
 }
 

@@ -201,6 +201,11 @@ impl Discovery {
 
     /// Follows the cluster's CRDs and asks anew when they change, until cancelled.
     pub async fn follow(&self, cancel: CancellationToken) {
+        self.follow_with(cancel, |_| {}).await;
+    }
+
+    /// The same, and `told` hears of every change of a CRD.
+    pub async fn follow_with(&self, cancel: CancellationToken, told: impl Fn(&Change) + Send + Sync + 'static) {
         let crds = Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
         let resource = loop {
             match self.resolve(&crds).await {
@@ -211,15 +216,21 @@ impl Discovery {
                 },
             }
         };
-        let wake = Arc::new(tokio::sync::Notify::new());
         let informer = Informer::unstarted(Selection::all(resource), &cancel);
+        informer.on_change(told);
+        informer.begin(self.0.client.clone());
+        self.follow_informer(&informer, cancel).await;
+    }
+
+    /// Asks anew when the CRDs that an informer knows change, until cancelled.
+    pub async fn follow_informer(&self, crds: &Informer, cancel: CancellationToken) {
+        let wake = Arc::new(tokio::sync::Notify::new());
         let told = wake.clone();
-        informer.on_change(move |change| {
+        crds.on_change(move |change| {
             if matters(change) {
                 told.notify_one();
             }
         });
-        informer.begin(self.0.client.clone());
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,

@@ -4,5 +4,6 @@ mod dependencies;
 mod economy;
 mod enrolment;
 mod failure;
+mod generic;
 mod propagation;
 mod world;

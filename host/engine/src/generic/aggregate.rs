@@ -52,7 +52,14 @@ pub fn template(mut template: Object, items: &[StatusItem], facts: Option<&KindF
     }
     let clusters: Vec<&str> = items.iter().map(|item| item.cluster_name.as_str()).collect();
     let seen = seen_by_all(&template, items)?;
-    let scope = merge::Scope { clusters: &clusters, generation: (seen == Some(true)).then(|| template.generation()) };
+    let counter = facts
+        .and_then(|facts| facts.scale.as_ref())
+        .map(|scale| format!("status.{}", scale.status.join(".").trim_start_matches("status.")));
+    let scope = merge::Scope {
+        counter: counter.as_deref(),
+        clusters: &clusters,
+        generation: (seen == Some(true)).then(|| template.generation()),
+    };
     let schema = facts.and_then(KindFacts::status_schema);
     let mut status = merge::objects(&reports, schema, "status", 0, scope)?;
     if seen.is_some() {

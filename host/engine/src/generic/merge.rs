@@ -37,6 +37,8 @@ const LONGEST_MESSAGE: usize = 8192;
 pub struct Scope<'a> {
     /// The clusters, those that have not reported included.
     pub clusters: &'a [&'a str],
+    /// The path of a counter that has another name.
+    pub counter: Option<&'a str>,
     /// The template's generation, once every cluster has seen it.
     pub generation: Option<i64>,
 }
@@ -132,7 +134,7 @@ impl Merger<'_> {
     }
 
     fn sum(&self, reports: &[Report]) -> Result<Option<Value>> {
-        if !names::is_counter(self.name) {
+        if !names::is_counter(self.name) && self.scope.counter != Some(self.path) {
             return Ok(None);
         }
         let is_known = match self.kind() {

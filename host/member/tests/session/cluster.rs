@@ -77,3 +77,38 @@ async fn renews_the_lease_of_a_pull_cluster() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_agent_judges_by_the_definitions_of_its_member() {
+    let mut world = World::new().await;
+    world.config.lease = Some(LeaseConfig::default());
+    let definitions =
+        resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
+    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let crd = |plural: &str, kind: &str, properties: serde_json::Value| {
+        object(json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.example.org")},
+            "spec": {"group": "example.org", "scope": "Namespaced", "names": {"plural": plural, "singular": plural, "kind": kind},
+                "versions": [{"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}}}]},
+        }))
+    };
+    world.member.create(&definitions, &crd("stones", "Stone", json!({"spec": open}))).await.unwrap();
+    world.member.create(&definitions, &crd("plants", "Plant", json!({"spec": open, "status": open}))).await.unwrap();
+    let one = |kind: &str| {
+        object(json!({"apiVersion": "example.org/v1", "kind": kind,
+            "metadata": {"namespace": "default", "name": "x"}, "spec": {"a": 1}}))
+    };
+    world.start();
+    world.work("stone", &[one("Stone")]).await;
+    world.work("plant", &[one("Plant")]).await;
+    let health = |expected: &'static str| {
+        move |work: &outrigger_object::Object| {
+            let told = work.get(&["status", "manifestStatuses"]).and_then(|list| list.get(0)?.get("health")?.as_str());
+            told == Some(expected)
+        }
+    };
+    world.until_work("stone", "what can have no status is well when it is there", health("Healthy")).await;
+    world.until_work("plant", "what has not written its status is not", health("Unknown")).await;
+}
