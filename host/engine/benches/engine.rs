@@ -52,15 +52,18 @@ fn bench(c: &mut Criterion) {
         })
         .into();
 
-    let unknown = workload("example.com/v1", "Widget");
+    let unknown = workload("rbac.authorization.k8s.io/v1", "Role");
+    assert!(engine.health(&unknown).into_result().unwrap().is_none());
     c.bench_function("not handled", |b| b.iter(|| engine.health(black_box(&unknown))));
     c.bench_function("not handled, change", |b| b.iter(|| engine.retain(black_box(&unknown), &unknown)));
     let gvk = unknown.gvk();
     c.bench_function("handles", |b| b.iter(|| engine.handles(black_box(&gvk), Operation::Retain)));
 
-    for (name, api_version, kind) in
-        [("native", "apps/v1", "Deployment"), ("declarative", "apps.kruise.io/v1alpha1", "CloneSet")]
-    {
+    for (name, api_version, kind) in [
+        ("native", "apps/v1", "Deployment"),
+        ("declarative", "apps.kruise.io/v1alpha1", "CloneSet"),
+        ("generic", "example.com/v1", "Widget"),
+    ] {
         let object = workload(api_version, kind);
         assert!(engine.health(&object).into_result().unwrap().is_some());
         c.bench_function(&format!("{name} health"), |b| b.iter(|| engine.health(black_box(&object))));

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use outrigger_api::cluster::Cluster;
 use outrigger_api::work::ResourceBinding;
 use outrigger_engine::Layer;
 use outrigger_interpreter::{Answer, Given, Health, Question};
@@ -37,7 +38,7 @@ fn fields() -> Value {
         "type": text, "status": text, "reason": text, "message": text}});
     json!({
         "observedGeneration": {"type": "integer"}, "beds": {"type": "integer"}, "readyBeds": {"type": "integer"},
-        "phase": {"type": "string", "enum": ["Digging", "Ready"]}, "address": text, "soil": text,
+        "phase": {"type": "string", "enum": ["Provisioning", "Ready"]}, "address": text, "soil": text,
         "conditions": {"type": "array", "items": condition},
     })
 }
@@ -47,6 +48,13 @@ async fn grown(world: &World, hub_fields: Value) {
     outrigger_testkit::install_crds(world.hub.client.kube(), &install(hub_fields)).await.unwrap();
     for member in world.members.values() {
         outrigger_testkit::install_crds(member.client.kube(), &install(fields())).await.unwrap();
+    }
+    for name in world.members.keys() {
+        let serves = |cluster: Option<&Object>| {
+            let apis = cluster.and_then(|cluster| cluster.get(&["status", "apiEnablements"])?.as_array());
+            apis.is_some_and(|apis| apis.iter().any(|api| api["groupVersion"] == "example.org/v1"))
+        };
+        world.hub.until("the cluster serves the kind", &kind::<Cluster>(), name, serves).await;
     }
     let placement = json!({"replicaScheduling": {"replicaSchedulingType": "Divided", "replicaDivisionPreference": "Weighted",
         "weightPreference": {"staticWeightList": [
@@ -61,7 +69,7 @@ async fn report(world: &World, cluster: &str, beds: i64, ready: bool) {
     let member = world.member(cluster);
     let arrived = |there: Option<&Object>| there.is_some_and(|there| there.int(&["spec", "beds"]) == Some(beds));
     let there = member.until("its share arrives", &gardens(), "default/g", arrived).await.unwrap();
-    let (status, phase) = if ready { ("True", "Ready") } else { ("False", "Digging") };
+    let (status, phase) = if ready { ("True", "Ready") } else { ("False", "Provisioning") };
     let condition = json!({"type": "Ready", "status": status, "reason": phase, "message": format!("in {cluster}")});
     let status = json!({"observedGeneration": there.generation(), "beds": beds, "readyBeds": if ready { beds } else { 0 },
         "phase": phase, "address": cluster, "soil": "loam", "conditions": [condition]});
@@ -96,9 +104,9 @@ async fn a_kind_that_nobody_described_is_scheduled_judged_and_added_up() {
     report(&world, "west", 2, false).await;
     until_health(&world, &[("east", "Healthy"), ("west", "Unhealthy")]).await;
     let generation = world.hub.get(&gardens(), "default/g").await.unwrap().generation();
-    let waits = json!([{"type": "Ready", "status": "False", "reason": "Digging", "message": "in west"}]);
+    let waits = json!([{"type": "Ready", "status": "False", "reason": "Provisioning", "message": "in west"}]);
     // Addresses differ, and stay with their clusters.
-    let digging = json!({"observedGeneration": generation, "beds": 3, "readyBeds": 1, "phase": "Digging", "soil": "loam", "conditions": waits});
+    let digging = json!({"observedGeneration": generation, "beds": 3, "readyBeds": 1, "phase": "Provisioning", "soil": "loam", "conditions": waits});
     until_status(&world, "the worst stands for both", digging).await;
 
     report(&world, "west", 2, true).await;
