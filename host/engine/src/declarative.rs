@@ -1,4 +1,4 @@
-//! Interpreters written as data: paths and CEL conditions in YAML.
+//! Interpreters written as data: paths and CEL in YAML, and Lua where those are not enough.
 //!
 //! ```yaml
 //! apiVersion: interpreters.outrigger.io/v1alpha1
@@ -35,6 +35,7 @@ mod health;
 mod path;
 mod replicas;
 mod retain;
+mod scripts;
 mod status;
 mod target;
 
@@ -72,6 +73,7 @@ pub struct Declarative {
     dependencies: Option<Vec<dependencies::Entry>>,
     status: Option<status::Reflect>,
     health: Option<Vec<health::Rule>>,
+    scripts: scripts::Scripts,
 }
 
 type Result<T> = std::result::Result<T, Error>;
@@ -107,7 +109,10 @@ impl Declarative {
             (self.status.is_some(), Operation::InterpretStatus),
             (self.health.is_some(), Operation::InterpretHealth),
         ];
-        operations.into_iter().filter_map(|(has, operation)| has.then_some(operation)).collect()
+        operations
+            .into_iter()
+            .filter_map(|(has, operation)| has.then_some(operation))
+            .fold(self.scripts.operations(), Operations::with)
     }
 }
 
@@ -163,34 +168,58 @@ impl Interpreter for Declarative {
     }
 
     fn replicas(&self, object: &Object) -> Answer<ReplicaInfo> {
+        if let Some(answer) = self.scripts.replicas(object) {
+            return answer;
+        }
         answer(self.replicas.as_ref().map(|rule| rule.info(object, self.components.as_deref())))
     }
 
     fn components(&self, object: &Object) -> Answer<Vec<Component>> {
+        if let Some(answer) = self.scripts.components(object) {
+            return answer;
+        }
         answer(self.components.as_ref().map(|entries| replicas::components(entries, object)))
     }
 
     fn revise_replicas(&self, object: Object, replicas: i64) -> Answer<Object> {
+        if let Some(answer) = self.scripts.revise_replicas(&object, replicas) {
+            return answer;
+        }
         answer(self.revise.as_ref().map(|rule| rule.apply(object, replicas)))
     }
 
     fn retain(&self, desired: Object, observed: &Object) -> Answer<Object> {
+        if let Some(answer) = self.scripts.retain(&desired, observed) {
+            return answer;
+        }
         answer(self.retain.as_ref().map(|rules| retain::apply(rules, desired, observed)))
     }
 
     fn aggregate_status(&self, template: Object, items: &[StatusItem]) -> Answer<Object> {
+        if let Some(answer) = self.scripts.aggregate_status(&template, items) {
+            return answer;
+        }
         answer(self.aggregate.as_ref().map(|rule| rule.template(template, items)))
     }
 
     fn dependencies(&self, object: &Object) -> Answer<Vec<Dependency>> {
+        if let Some(answer) = self.scripts.dependencies(object) {
+            return answer;
+        }
         answer(self.dependencies.as_ref().map(|entries| dependencies::all(entries, object)))
     }
 
     fn reflect_status(&self, object: &Object) -> Answer<Value> {
+        if let Some(answer) = self.scripts.reflect_status(object) {
+            return answer;
+        }
         answer(self.status.as_ref().map(|rule| rule.of(object)))
     }
 
     fn health(&self, object: &Object) -> Answer<HealthReport> {
+        if let Some(answer) = self.scripts.health(object) {
+            return answer;
+        }
         answer(self.health.as_ref().map(|rules| health::report(rules, object)))
     }
 

@@ -3,6 +3,7 @@
 mod aggregate;
 mod replicas;
 mod rules;
+mod scripts;
 
 use std::fmt;
 
@@ -27,11 +28,12 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
     let compiler = Compiler { source };
     compiler.expect(&read.api_version, format::API_VERSION, "apiVersion")?;
     compiler.expect(&read.kind, format::KIND, "kind")?;
-    let spec = read.spec;
+    let mut spec = read.spec;
     if read.metadata.name.is_empty() {
         return Err(compiler.nowhere("metadata.name is needed"));
     }
     let targets = Targets::parse(&spec.target).map_err(|message| compiler.nowhere(message))?;
+    let scripts = compiler.scripts(&read.metadata.name, &mut spec)?;
     let compiled = Declarative {
         name: read.metadata.name,
         targets,
@@ -45,6 +47,7 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
         dependencies: spec.dependencies.map(|list| compiler.all(list, Compiler::dependency)).transpose()?,
         status: spec.status.map(|block| compiler.status(block)).transpose()?,
         health: spec.health.map(|list| compiler.all(list, Compiler::rule)).transpose()?,
+        scripts,
     };
     if compiled.replicas.as_ref().is_some_and(|rule| matches!(rule.count, Count::Components))
         && compiled.components.is_none()
@@ -113,12 +116,5 @@ impl Compiler<'_> {
 
     fn maybe_cel(&self, text: Option<&Text>, place: cel::Place) -> Loaded<Option<Expression>> {
         text.map(|text| self.cel(text, place)).transpose()
-    }
-
-    fn not_yet(&self, texts: impl IntoIterator<Item = Option<impl std::borrow::Borrow<Text>>>) -> Loaded<()> {
-        match texts.into_iter().flatten().next() {
-            Some(text) => Err(self.wrong(text.borrow(), "lua is not read here yet")),
-            None => Ok(()),
-        }
     }
 }

@@ -41,6 +41,8 @@ fn load(spec: &str) -> Arc<dyn Interpreter> {
     7,
     "has no namespace"
 )]
+#[case::lua_syntax("  health:\n  - lua: |\n      function InterpretHealth(o)\n        return ==\n      end\n", 9, "")]
+#[case::lua_alone("  replicas: {path: a, lua: x}\n", 6, "nothing stands beside it")]
 #[case::tab("  replicas: {path: a}\n\tretain: {}\n", 7, "")]
 #[case::twice("  lifeCycle: RunOnce\n  lifeCycle: RunOnce\n", 7, "duplicate")]
 fn faults_have_a_place(#[case] spec: &str, #[case] line: u64, #[case] part: &str) {
@@ -289,6 +291,36 @@ fn any_condition_of_the_type_will_do(#[case] conditions: Value, #[case] expected
     );
     let object = Object::from_value(json!({"status": {"conditions": conditions}})).unwrap();
     assert_eq!(interpreter.health(&object).into_result().unwrap().unwrap().health, expected);
+}
+
+#[test]
+fn lua_takes_the_place_of_a_block() {
+    let interpreter = load(
+        "  replicas: {lua: 'function GetReplicas(o) return o.spec.n * 2 end'}
+  components: [{lua: 'function GetComponents(o) return {{name = o.metadata.name, replicas = 3}} end'}]
+  reviseReplica: {lua: 'function ReviseReplica(o, n) o.spec.n = n / 2; return o end'}
+  retain: {lua: 'function Retain(d, o) d.spec.n = o.spec.n; return d end'}
+  aggregateStatus: {lua: 'function AggregateStatus(o, i) o.status = {n = i and #i or -1}; return o end'}
+  dependencies: [{lua: \"function GetDependencies(o) return {{apiVersion = 'v1', kind = 'Secret', name = 's'}} end\"}]
+  status: {lua: 'function ReflectStatus(o) return {n = o.spec.n} end'}
+  health: [{lua: 'function InterpretHealth(o) return o.spec.n > 1 end'}]
+",
+    );
+    let object = |n: i64| Object::from_value(json!({"metadata": {"name": "x"}, "spec": {"n": n}})).unwrap();
+    assert_eq!(interpreter.replicas(&object(2)).into_result().unwrap().unwrap().replicas, 4);
+    assert_eq!(interpreter.components(&object(2)).into_result().unwrap().unwrap()[0].name, "x");
+    assert_eq!(interpreter.revise_replicas(object(1), 8).into_result(), Ok(Some(object(4))));
+    assert_eq!(interpreter.retain(object(1), &object(7)).into_result(), Ok(Some(object(7))));
+    let counted = |statuses: Value| {
+        let aggregated = interpreter.aggregate_status(object(1), &items(&statuses)).into_result();
+        aggregated.unwrap().unwrap().int(&["status", "n"])
+    };
+    assert_eq!((counted(json!([])), counted(json!([{}, null]))), (Some(-1), Some(2)));
+    assert_eq!(interpreter.dependencies(&object(1)).into_result().unwrap().unwrap()[0].name, "s");
+    assert_eq!(interpreter.reflect_status(&object(3)).into_result(), Ok(Some(json!({"n": 3}))));
+    assert_eq!(interpreter.health(&object(1)).into_result().unwrap().unwrap().health, Health::Unhealthy);
+    let [support] = interpreter.supports().try_into().unwrap();
+    assert!(Operation::ALL[..8].iter().all(|operation| support.operations.contains(*operation)));
 }
 
 #[rstest]

@@ -24,7 +24,6 @@ const CHOOSING: [Op; 11] = [
 
 impl Compiler<'_> {
     pub(super) fn aggregate(&self, block: format::AggregateStatus) -> Loaded<Aggregate> {
-        self.not_yet([block.lua.as_ref()])?;
         if block.fields.is_empty() && !block.single && block.cel.is_none() {
             return Err(self.nowhere("aggregateStatus has fields, cel or lua"));
         }

@@ -23,7 +23,6 @@ impl Compiler<'_> {
     }
 
     pub(super) fn replicas(&self, block: format::Replicas) -> Loaded<Replicas> {
-        self.not_yet([block.lua.as_ref()])?;
         let paths = block.path.is_some() || !block.paths.is_empty();
         let sources = [paths, block.value.is_some(), block.of_components, block.cel.is_some()];
         if sources.iter().filter(|has| **has).count() != 1 {
@@ -48,7 +47,6 @@ impl Compiler<'_> {
     }
 
     pub(super) fn component(&self, entry: format::Component) -> Loaded<Entry> {
-        self.not_yet([entry.lua.as_ref()])?;
         let within = match (&entry.each, &entry.of) {
             (None, None) => Within::Object,
             (Some(text), None) => Within::Each(self.path(text)?),
@@ -120,7 +118,6 @@ impl Compiler<'_> {
     }
 
     pub(super) fn revise(&self, block: format::ReviseReplica) -> Loaded<Revise> {
-        self.not_yet([block.lua.as_ref()])?;
         let places: Vec<_> =
             block.path.iter().chain(&block.paths).map(|text| self.place(text)).collect::<Loaded<_>>()?;
         if places.is_empty() {

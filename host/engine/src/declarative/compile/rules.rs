@@ -13,7 +13,6 @@ use crate::declarative::{
 
 impl Compiler<'_> {
     pub(super) fn retain(&self, block: format::Retain) -> Loaded<Vec<Keep>> {
-        self.not_yet([block.lua.as_ref()])?;
         if block.paths.is_none() && block.rules.is_empty() && block.replicas.is_none() {
             return Err(self.nowhere("retain has paths, replicas, rules or lua"));
         }
@@ -55,7 +54,6 @@ impl Compiler<'_> {
     }
 
     pub(super) fn dependency(&self, read: format::Dependency) -> Loaded<dependencies::Entry> {
-        self.not_yet([read.lua.as_ref()])?;
         let place = if read.each.is_some() { cel::Place::Item } else { cel::Place::Object };
         let when = self.maybe_cel(read.when.as_ref(), place)?;
         Ok(dependencies::Entry { when, needs: self.needs(read)? })
@@ -115,7 +113,6 @@ impl Compiler<'_> {
     }
 
     pub(super) fn status(&self, block: format::Status) -> Loaded<Reflect> {
-        self.not_yet([block.lua.as_ref()])?;
         let pattern = |text: &Text| Pattern::parse(&text.0.value).map_err(|message| self.wrong(text, message));
         Ok(Reflect {
             cel: self.maybe_cel(block.cel.as_ref(), cel::Place::Object)?,
@@ -133,7 +130,6 @@ impl Compiler<'_> {
     }
 
     pub(super) fn rule(&self, rule: format::HealthRule) -> Loaded<Rule> {
-        self.not_yet([rule.lua.as_ref()])?;
         let verdict = match (rule.health, &rule.cel) {
             (Some(health), None) => Verdict::Fixed(health),
             (None, Some(text)) => Verdict::Cel(self.cel(text, cel::Place::Object)?),

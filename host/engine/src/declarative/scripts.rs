@@ -1,0 +1,56 @@
+//! Functions in Lua that stand in place of a block.
+
+use outrigger_interpreter::{
+    Answer, Component, Dependency, HealthReport, Operation, Operations, ReplicaInfo, StatusItem,
+};
+use outrigger_lua::Script;
+use outrigger_object::Object;
+use serde_json::Value;
+
+/// The functions of one interpreter, at most one for an operation.
+#[derive(Debug, Default)]
+pub struct Scripts(pub Vec<Script>);
+
+impl Scripts {
+    /// The operations that functions answer.
+    pub fn operations(&self) -> Operations {
+        self.0.iter().map(Script::operation).collect()
+    }
+
+    fn of(&self, operation: Operation) -> Option<&Script> {
+        self.0.iter().find(|script| script.operation() == operation)
+    }
+
+    pub fn replicas(&self, object: &Object) -> Option<Answer<ReplicaInfo>> {
+        Some(self.of(Operation::InterpretReplica)?.replicas(object).into())
+    }
+
+    pub fn components(&self, object: &Object) -> Option<Answer<Vec<Component>>> {
+        Some(self.of(Operation::InterpretComponent)?.components(object).into())
+    }
+
+    pub fn revise_replicas(&self, object: &Object, replicas: i64) -> Option<Answer<Object>> {
+        Some(self.of(Operation::ReviseReplica)?.revise_replicas(object, replicas).into())
+    }
+
+    pub fn retain(&self, desired: &Object, observed: &Object) -> Option<Answer<Object>> {
+        Some(self.of(Operation::Retain)?.retain(desired, observed).into())
+    }
+
+    pub fn aggregate_status(&self, template: &Object, items: &[StatusItem]) -> Option<Answer<Object>> {
+        let items = (!items.is_empty()).then_some(items);
+        Some(self.of(Operation::AggregateStatus)?.aggregate_status(template, items).into())
+    }
+
+    pub fn dependencies(&self, object: &Object) -> Option<Answer<Vec<Dependency>>> {
+        Some(self.of(Operation::InterpretDependency)?.dependencies(object).into())
+    }
+
+    pub fn reflect_status(&self, object: &Object) -> Option<Answer<Value>> {
+        Some(self.of(Operation::InterpretStatus)?.reflect_status(object).into())
+    }
+
+    pub fn health(&self, object: &Object) -> Option<Answer<HealthReport>> {
+        Some(self.of(Operation::InterpretHealth)?.health(object).into())
+    }
+}
