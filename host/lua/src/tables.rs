@@ -20,7 +20,7 @@ use serde_json::{Map, Number, Value};
 use crate::limits::{Clock, Exceeded};
 
 /// Deeper nesting than this is refused, on the way in and on the way out.
-pub(crate) const DEEPEST: usize = 1000;
+pub(crate) const DEEPEST: usize = 300;
 
 /// Floats are exact up to here.
 const EXACT: f64 = 9_007_199_254_740_992.0;

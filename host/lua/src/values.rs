@@ -50,7 +50,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         match self.table(table)? {
             Some(Value::Object(map)) => Ok(map),
             None => Ok(Map::new()),
-            Some(_) => Err(Error::runtime("an object was expected, a list came")),
+            Some(_) => Err(refused("an object was expected, a list came")),
         }
     }
 
@@ -59,81 +59,108 @@ impl<'s, 'a> Reader<'s, 'a> {
         match self.table(table)? {
             Some(Value::Array(items)) => Ok(items),
             None => Ok(Vec::new()),
-            Some(_) => Err(Error::runtime("a list was expected, an object came")),
+            Some(_) => Err(refused("a list was expected, an object came")),
         }
     }
 
     /// A table; nothing when it is empty.
     pub(crate) fn table(&mut self, table: &Table) -> Result<Option<Value>> {
         if let Some(object) = self.sources.behind(table)? {
-            return Ok((!object.is_empty()).then_some(Value::Object(self.copy_object(object, 0)?)));
+            let empty = object.values().all(Value::is_null);
+            return Ok(if empty { None } else { Some(Value::Object(self.copy_object(object, 0)?)) });
         }
         let here = table.to_pointer();
         if self.open.contains(&here) {
-            return Err(Error::runtime("cannot encode recursively nested tables to JSON"));
+            return Err(refused("cannot encode recursively nested tables to JSON"));
         }
         if self.open.len() >= DEEPEST {
-            return Err(Error::runtime("the result is nested too deeply"));
+            return Err(refused("the result is nested too deeply"));
         }
         self.open.push(here);
+        let result = self.entries(table);
+        self.open.pop();
+        result
+    }
+
+    /// Texts, numbers and booleans first and tables afterwards, so that what Lua's stack and ours hold does not
+    /// grow with the size of a table, and little with its depth.
+    fn entries(&mut self, table: &Table) -> Result<Option<Value>> {
         let (mut fields, mut items) = (Map::new(), Vec::new());
-        let mut expected = 0;
-        let length = self.path.len();
+        let (mut named, mut numbered) = (Vec::new(), Vec::new());
+        let mut is_object = false;
         table.for_each(|key: mlua::Value, value: mlua::Value| {
-            match key {
+            let position = match key {
                 mlua::Value::String(name) => {
                     let name = name.to_string_lossy();
                     self.spend(name.len())?;
-                    self.enter(&name);
-                    let value = self.value(value)?;
-                    self.path.truncate(length);
-                    fields.extend(value.map(|value| (name, value)));
+                    is_object = true;
+                    match value {
+                        mlua::Value::Table(_) => named.push(name),
+                        other => drop(fields.insert(name, self.scalar(&other)?)),
+                    }
+                    return Ok(());
                 }
-                mlua::Value::Number(position) => {
-                    expected += 1;
-                    items.push((position, self.value(value)?));
+                mlua::Value::Number(position) => position,
+                mlua::Value::Integer(position) => position as f64,
+                _ => return Err(refused("cannot encode mixed or invalid key types")),
+            };
+            match value {
+                mlua::Value::Table(_) => {
+                    numbered.push(items.len());
+                    items.push((position, None));
                 }
-                mlua::Value::Integer(position) => {
-                    expected += 1;
-                    items.push((position as f64, self.value(value)?));
-                }
-                _ => return Err(Error::runtime("cannot encode mixed or invalid key types")),
-            }
-            if expected > 0 && !fields.is_empty() {
-                return Err(Error::runtime("cannot encode mixed or invalid key types"));
+                other => items.push((position, Some(self.scalar(&other)?))),
             }
             Ok(())
         })?;
-        self.open.pop();
-        if expected == 0 {
-            let empty = fields.is_empty() && table.is_empty();
-            return Ok((!empty).then_some(Value::Object(fields)));
+        if is_object && !items.is_empty() {
+            return Err(refused("cannot encode mixed or invalid key types"));
+        }
+        let length = self.path.len();
+        for name in named {
+            let child: Table = table.raw_get(name.as_str())?;
+            self.enter(&name);
+            let value = self.child(&child)?;
+            self.path.truncate(length);
+            fields.extend(value.map(|value| (name, value)));
+        }
+        if items.is_empty() {
+            return Ok(is_object.then_some(Value::Object(fields)));
+        }
+        for index in numbered {
+            if let Some((position, value)) = items.get_mut(index) {
+                let child: Table = table.raw_get(*position)?;
+                *value = self.child(&child)?;
+            }
         }
         items.sort_by(|a, b| a.0.total_cmp(&b.0));
         if items.iter().enumerate().any(|(index, (position, _))| *position != (index + 1) as f64) {
-            return Err(Error::runtime("cannot encode sparse array"));
+            return Err(refused("cannot encode sparse array"));
         }
         Ok(Some(Value::Array(items.into_iter().filter_map(|(_, value)| value).collect())))
     }
 
-    fn value(&mut self, value: mlua::Value) -> Result<Option<Value>> {
+    fn child(&mut self, table: &Table) -> Result<Option<Value>> {
         self.spend(16)?;
-        Ok(Some(match value {
-            mlua::Value::Nil => Value::Null,
-            mlua::Value::Boolean(bool) => Value::Bool(bool),
-            mlua::Value::Number(number) => self.number(number)?,
-            mlua::Value::Integer(number) => self.number(number as f64)?,
+        match self.table(table)? {
+            Some(value) => Ok(Some(value)),
+            None => Ok(self.empty()),
+        }
+    }
+
+    fn scalar(&mut self, value: &mlua::Value) -> Result<Value> {
+        self.spend(16)?;
+        Ok(match value {
+            mlua::Value::Boolean(bool) => Value::Bool(*bool),
+            mlua::Value::Number(number) => self.number(*number)?,
+            mlua::Value::Integer(number) => self.number(*number as f64)?,
             mlua::Value::String(text) => {
                 let text = text.to_string_lossy();
                 self.spend(text.len())?;
                 Value::String(text)
             }
-            mlua::Value::Table(table) => match self.table(&table)? {
-                Some(value) => value,
-                None => return Ok(self.empty()),
-            },
-            other => return Err(Error::runtime(format!("cannot encode {} to JSON", other.type_name()))),
-        }))
+            other => return Err(refused(&format!("cannot encode {} to JSON", other.type_name()))),
+        })
     }
 
     fn number(&self, number: f64) -> Result<Value> {
@@ -144,7 +171,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             Some(whole) => Ok(Value::Number(whole.into())),
             None => Number::from_f64(number)
                 .map(Value::Number)
-                .ok_or_else(|| Error::runtime(format!("cannot encode the number {number} to JSON"))),
+                .ok_or_else(|| refused(&format!("cannot encode the number {number} to JSON"))),
         }
     }
 
@@ -162,7 +189,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             }
             Value::Array(items) => {
                 if depth > DEEPEST {
-                    return Err(Error::runtime("the result is nested too deeply"));
+                    return Err(refused("the result is nested too deeply"));
                 }
                 if items.iter().all(Value::is_null) {
                     return Ok(self.empty());
@@ -184,7 +211,7 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     fn copy_object(&mut self, fields: &Map<String, Value>, depth: usize) -> Result<Map<String, Value>> {
         if depth > DEEPEST {
-            return Err(Error::runtime("the result is nested too deeply"));
+            return Err(refused("the result is nested too deeply"));
         }
         let length = self.path.len();
         let mut copies = Map::new();
@@ -233,6 +260,11 @@ impl<'s, 'a> Reader<'s, 'a> {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn refused(message: &str) -> Error {
+    Error::runtime(message)
 }
 
 /// Notes the empty objects and lists below an object. At one path, an object goes before a list.
