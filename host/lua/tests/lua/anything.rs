@@ -60,7 +60,7 @@ fn ask(script: &Script, object: &Object, items: &[StatusItem]) -> Result<(), Err
 }
 
 fn compile(operation: Operation, source: &str) -> Script {
-    let limits = Limits { deadline: std::time::Duration::from_secs(5), ..Limits::default() };
+    let limits = Limits { deadline: std::time::Duration::from_secs(60), ..Limits::default() };
     Script::with_limits(source, operation, "any", limits).unwrap()
 }
 
