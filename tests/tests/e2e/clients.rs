@@ -129,7 +129,17 @@ async fn kubectl_works_on_both_ends() {
             && web.annotation("example.com/note") == Some("here")
     })
     .await;
-    run(&["wait", "--for=jsonpath={.status.replicas}=5", "deployment/web", "--timeout=60s"]).await.ok();
+    // A real cluster rolls out new pods beside the old ones, and where no kubelet makes them ready it goes
+    // no further: there the generation that it has seen must do.
+    let (field, value) = match world.members["east"].is_real() {
+        true => {
+            let got = run(&["get", "deployment/web", "-o", "jsonpath={.metadata.generation}"]).await.ok();
+            ("observedGeneration", got.trim().to_owned())
+        }
+        false => ("replicas", "5".to_owned()),
+    };
+    let status = format!("--for=jsonpath={{.status.{field}}}={value}");
+    run(&["wait", &status, "deployment/web", "--timeout=60s"]).await.ok();
 
     // describe, with conditions and events.
     has(

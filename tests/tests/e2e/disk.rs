@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -34,6 +35,31 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// A file that takes all room but some.
+struct Ballast(PathBuf);
+
+impl Ballast {
+    fn leave(directory: &Path, kilobytes: u64) -> Self {
+        let path = directory.join("ballast");
+        let mut file = fs::File::create(&path).unwrap();
+        let full = loop {
+            if let Err(error) = file.write_all(&[0; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
+        let length = file.metadata().unwrap().len();
+        file.set_len(length - kilobytes * 1024).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -87,10 +113,10 @@ async fn a_full_disk_refuses_writes_and_loses_none() {
     assert!(all.items.len() >= written);
     process.kill().await;
 
-    // A start on the full disk either works or says why not; then there is room again.
-    let ballast = directory.path().join("ballast");
-    let _ = fs::write(&ballast, vec![0; 64 << 20]);
-    fs::remove_file(&ballast).unwrap();
+    // A start on the full disk says why it cannot be. Then there is room again.
+    let ballast = Ballast::leave(directory.path(), 0);
+    refused(&data, free_port(), &["No space left on device"]).await;
+    drop(ballast);
     let remounted = Command::new("mount").args(["-o", "remount,size=256m"]).arg(directory.path()).status().unwrap();
     assert!(remounted.success());
     let (_process, _) = serve(&data).await;
@@ -101,6 +127,27 @@ async fn a_full_disk_refuses_writes_and_loses_none() {
         assert!(all.iter().any(|object| object.name() == name), "{name} was acknowledged, and is lost");
     }
     client.create(&api::config_maps(), &make(1000)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_without_room_says_so_and_hinders_no_later_one() {
+    if external().is_some() {
+        return println!("skipped, the store is not ours");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let Some(_disk) = SmallDisk::mount(directory.path(), 16) else { return };
+    // Room for nothing, for the store alone, for some of what is set up, for nearly all of it.
+    for kilobytes in [0, 12, 40, 200, 300] {
+        let data = directory.path().join(format!("with-{kilobytes}"));
+        let ballast = Ballast::leave(directory.path(), kilobytes);
+        refused(&data, free_port(), &["No space left on device"]).await;
+        drop(ballast);
+        let (mut process, _) = serve(&data).await;
+        let client = api::client(&data.join("admin.kubeconfig"), "hub").await;
+        client.get(&api::namespaces(), &api::key("", "default")).await.unwrap();
+        process.kill().await;
+        fs::remove_dir_all(&data).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
