@@ -16,7 +16,7 @@ use clap::{Parser, ValueEnum};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use cluster::Cluster;
-use report::{Latency, Report};
+use report::{Latency, Report, Restart};
 
 /// Measures how fast objects reach the members of a control plane, and statuses come back.
 #[derive(Parser, Debug)]
@@ -46,6 +46,10 @@ struct Args {
     /// Seconds after which it gives up.
     #[arg(long, default_value_t = 600)]
     timeout: u64,
+    /// A shell command that kills the control plane and starts it again, and returns meanwhile. It is run
+    /// when all is in place, and the time from then until a new object is on all members is measured.
+    #[arg(long, value_name = "COMMAND")]
+    restart: Option<String>,
     /// Leave the objects there.
     #[arg(long)]
     keep: bool,
@@ -142,8 +146,33 @@ async fn measure(args: &Args, hub: &Cluster, members: &[Cluster], namespace: &st
         }
     }
     report.latencies = latencies.finish();
+    if let Some(command) = &args.restart {
+        report.restart = Some(restart(args, command, hub, namespace, &arrivals).await?);
+    }
     report.processes = processes.since(&args.pids)?;
     Ok(report)
+}
+
+/// Runs the command, and makes one object as soon as the hub takes it.
+async fn restart(
+    args: &Args,
+    command: &str,
+    hub: &Cluster,
+    namespace: &str,
+    arrivals: &arrivals::Arrivals,
+) -> Result<Restart> {
+    let start = Instant::now();
+    let ended = tokio::process::Command::new("sh").args(["-c", command]).status().await?;
+    if !ended.success() {
+        bail!("--restart: {command:?} ended with {ended}");
+    }
+    let name = "after-restart";
+    while hub.create(args.kind, namespace, name).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let taken = start.elapsed();
+    arrivals.everywhere(name).await?;
+    Ok(Restart { taken, on_members: start.elapsed() })
 }
 
 fn bulk(index: usize) -> String {

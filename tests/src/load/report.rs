@@ -28,8 +28,22 @@ pub struct Report {
     pub requests: Requests,
     /// Latency of one object.
     pub latencies: Vec<Quantiles>,
+    /// How soon it worked again after a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
     /// What the processes used.
     pub processes: Vec<Process>,
+}
+
+/// From the moment of a restart until a new object was where.
+#[derive(Debug, Serialize)]
+pub struct Restart {
+    /// Taken by the hub.
+    #[serde(serialize_with = "as_seconds")]
+    pub taken: Duration,
+    /// On all members.
+    #[serde(serialize_with = "as_seconds")]
+    pub on_members: Duration,
 }
 
 /// Latency of one way, in milliseconds.
@@ -93,6 +107,7 @@ impl Report {
             bulk_aggregated: None,
             requests: Requests::new(),
             latencies: Vec::new(),
+            restart: None,
             processes: Vec::new(),
         }
     }
@@ -104,6 +119,10 @@ impl Report {
         println!("  on all members after     {:8.3} s", self.bulk_on_members.as_secs_f64());
         if let Some(aggregated) = self.bulk_aggregated {
             println!("  sums on the hub after    {:8.3} s", aggregated.as_secs_f64());
+        }
+        if let Some(restart) = &self.restart {
+            println!("  after a restart, a new object is taken after {:.3} s,", restart.taken.as_secs_f64());
+            println!("  and on all members after {:.3} s", restart.on_members.as_secs_f64());
         }
         let mut table = table(&["one object", "samples", "p50 ms", "p95 ms", "p99 ms"]);
         for one in &self.latencies {

@@ -73,6 +73,9 @@ fn client_certificate_names_user_and_groups() {
     }
     assert!(authority.issue_client("alice", &["a", "b", "c"], HOUR, noon()).is_err(), "more groups than fit");
     assert!(authenticator.certificate(b"nonsense", noon()).is_err());
+    let nobody = authority.issue_client("", &["ops"], HOUR, noon()).expect("issued");
+    let error = authenticator.certificate(&der(&nobody.certificate), later(60)).expect_err("it names nobody");
+    assert!(error.to_string().contains("no common name"), "{error}");
     let again = authority.issue_client("alice", &[], HOUR, noon()).expect("issued");
     assert_ne!(issued.certificate, again.certificate);
 }
@@ -123,6 +126,7 @@ macro_rules! request {
 #[case::two_names(request!("two"), Usage::Client, Err("more than one common name"))]
 #[case::email(request!("email"), Usage::Client, Err("neither DNS name nor address"))]
 #[case::server_as_client(request!("server"), Usage::Client, Err("it asks for server authentication"))]
+#[case::client_with_names(request!("named"), Usage::Client, Err("has no DNS names or addresses"))]
 #[case::client_as_server(request!("rsa2048"), Usage::Server, Err("it names no DNS name"))]
 #[case::nonsense("nonsense", Usage::Client, Err("not PEM"))]
 #[case::empty(

@@ -167,6 +167,14 @@ fn follows_changes() {
     assert!(may());
     index.remove(&binding("", "readers", ("ClusterRole", "reader"), json!([])).reference());
     assert!(!may(), "the binding is gone");
+
+    let pods = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    let own = role("shop", "reader", pods);
+    index.apply(&own);
+    index.apply(&binding("shop", "readers", ("Role", "reader"), user("alice")));
+    assert!(may());
+    index.remove(&own.reference());
+    assert!(!may(), "the role of the namespace is gone");
 }
 
 #[test]

@@ -52,6 +52,16 @@ fn service_account_token_is_refused() {
     assert!(issuer.verify_for(elsewhere.token.expose(), &["vault"], noon()).is_ok());
 }
 
+#[test]
+fn service_account_token_lives_neither_too_short_nor_too_long() {
+    let issuer = TokenIssuer::new(&[7; 32]);
+    let seconds = |life: Duration| {
+        let issued = issuer.issue(&account(), &[], life, noon()).expect("issued");
+        issued.expires.as_second() - noon().as_second()
+    };
+    assert_eq!([Duration::ZERO, HOUR, HOUR * 24 * 3650].map(seconds), [600, 3600, 365 * 24 * 3600]);
+}
+
 /// No single character of a token can be changed, cut or swapped for another part.
 #[test]
 fn service_account_token_cannot_be_tampered_with() {
@@ -164,7 +174,8 @@ fn authenticator_tries_every_source_and_tells_no_secret() {
     assert!(name(&format!("Bearer {}", issued.token.expose())).is_err(), "an account that is gone");
 
     authenticator.remove_token("fixed-token");
-    for header in ["Bearer fixed-token", "Bearer fixed-tokem", "Basic Zml4ZWQtdG9rZW4=", "fixed-token", "Bearer"] {
+    authenticator.add_token("fixed-token-2", User::authenticated("bob", ["dev"]));
+    for header in ["Bearer fixed-token", "Bearer fixed-tokem", "Basic fixed-token-2", "fixed-token-2", "Bearer"] {
         let error = authenticator.authorization(header, noon()).expect_err(header);
         let told = format!("{error} {error:?} {authenticator:?}");
         assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{header}");
