@@ -14,6 +14,7 @@ pub mod files;
 pub mod load;
 pub mod objects;
 pub mod reference;
+pub mod scaffold;
 pub mod suite;
 
 pub use fault::{Error, ErrorKind, Fault};

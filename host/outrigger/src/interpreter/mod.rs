@@ -5,6 +5,7 @@
 
 mod list;
 mod live;
+mod new;
 mod run;
 mod test;
 
@@ -17,6 +18,7 @@ pub enum Interpreter {
     Test(test::Test),
     Run(run::Run),
     List(list::List),
+    New(new::New),
 }
 
 /// Runs `outrigger interpreter …`.
@@ -25,5 +27,6 @@ pub async fn run(args: Interpreter) -> Result<()> {
         Interpreter::Test(args) => test::run(args),
         Interpreter::Run(args) => run::run(args).await,
         Interpreter::List(args) => list::run(args).await,
+        Interpreter::New(args) => new::run(&args),
     }
 }
