@@ -32,6 +32,7 @@ mod compile;
 mod dependencies;
 pub mod format;
 mod health;
+pub mod mentions;
 mod path;
 mod replicas;
 mod retain;

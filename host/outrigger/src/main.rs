@@ -97,3 +97,13 @@ fn version(output: cli::Output) -> Result<()> {
         format!("outrigger {outrigger} (Karmada API {karmada_api}, Kubernetes API {kubernetes_api})")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

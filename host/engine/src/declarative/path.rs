@@ -285,7 +285,7 @@ impl fmt::Display for Path {
 }
 
 /// Parses a path in either dialect; the leading `$.` may be left out.
-fn segments(text: &str) -> std::result::Result<Vec<Segment>, String> {
+pub(super) fn segments(text: &str) -> std::result::Result<Vec<Segment>, String> {
     if text.len() > MAX_LENGTH {
         return Err(format!("a path is longer than {MAX_LENGTH} bytes"));
     }
@@ -316,7 +316,7 @@ fn reason(drawing: &str) -> String {
 }
 
 /// A name as the parser gives it, without quotes and escapes.
-fn unquoted(name: &str) -> String {
+pub(super) fn unquoted(name: &str) -> String {
     let inner = |quote| name.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
     let Some(inner) = inner('\'').or_else(|| inner('"')) else { return name.to_owned() };
     if !inner.contains('\\') {

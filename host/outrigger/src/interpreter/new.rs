@@ -34,8 +34,8 @@ pub struct New {
     #[arg(long)]
     pub kind: Option<String>,
     /// This version; without it, the one that is stored.
-    #[arg(long = "for-version", value_name = "VERSION")]
-    pub version: Option<String>,
+    #[arg(long, value_name = "VERSION")]
+    pub for_version: Option<String>,
     /// Directory to write into.
     #[arg(short, long = "output-dir", value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
@@ -49,7 +49,7 @@ pub fn run(args: &New) -> Result<()> {
     let definitions = definitions(args)?;
     let mut written = Vec::new();
     for definition in &definitions {
-        let files = scaffold::scaffold(definition, args.version.as_deref())?;
+        let files = scaffold::scaffold(definition, args.for_version.as_deref())?;
         let directory = args.output.join(&files.directory);
         let texts = [("interpreter.yaml", files.interpreter), ("cases.yaml", files.cases)];
         for (name, _) in &texts {
@@ -66,7 +66,8 @@ pub fn run(args: &New) -> Result<()> {
         }
         written.push(directory);
     }
-    println!("{}", next(&written, &args.crd));
+    let read = if let [one] = written.as_slice() { one } else { &args.output };
+    println!("{}", next(read, &args.crd));
     Ok(())
 }
 
@@ -92,17 +93,12 @@ fn definitions(args: &New) -> Result<Vec<Definition>> {
     Ok(definitions)
 }
 
-fn next(written: &[PathBuf], crds: &[PathBuf]) -> String {
-    let shown = |paths: &[PathBuf]| paths.iter().map(|path| shown(path)).collect::<Vec<_>>();
-    let directories = shown(written).join(" ");
-    let crds: Vec<String> = shown(crds).into_iter().map(|crd| format!("--crd {crd}")).collect();
+fn next(written: &Path, crds: &[PathBuf]) -> String {
+    let written = written.display();
+    let crds: Vec<String> = crds.iter().map(|crd| format!("--crd {}", crd.display())).collect();
     format!(
-        "\nRead the interpreter, fill in the case `healthy`, then\n  outrigger interpreter test {directories}\n  outrigger \
-         interpreter lint {directories} {}",
+        "\nRead it, fill in the case `healthy`, then\n  outrigger interpreter test {written}\n  outrigger interpreter lint \
+         {written} {}",
         crds.join(" ")
     )
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -42,6 +42,14 @@ fn without_times(line: &str) -> String {
     if let Some((before, _)) = line.split_once("\"micros\":") {
         line = format!("{before}\"micros\": N");
     }
+    if let Some((before, _)) = line.split_once(" micros: ") {
+        line = format!("{before} micros: N");
+    }
+    // The last column of a table of answers.
+    let head = line.trim_end_matches(|c: char| c.is_ascii_digit());
+    if head.len() < line.len() && head.ends_with("  ") {
+        line = format!("{head}N");
+    }
     if let Some((before, after)) = line.split_once(" time=\"") {
         line = format!("{before} time=\"N\"{}", after.split_once('"').map_or("", |(_, rest)| rest));
     }

@@ -46,9 +46,12 @@ pub fn cases(
             if example.fill_in {
                 let _ = writeln!(text, "# {FILL_IN}");
             }
-            let yaml = serde_saphyr::to_string(&case)
-                .map_err(|error| Fault::new(definition.file.clone(), format_args!("a case is not YAML: {error}")))?;
-            text.push_str(&yaml);
+            for (key, value) in case {
+                let yaml = serde_saphyr::to_string(&json!({key: value})).map_err(|error| {
+                    Fault::new(definition.file.clone(), format_args!("a case is not YAML: {error}"))
+                })?;
+                text.push_str(&yaml);
+            }
         }
     }
     Ok(text)
@@ -66,30 +69,25 @@ struct Example {
 }
 
 impl Example {
-    fn case(&self, engine: &Engine, operation: Operation) -> Result<Value, Fault> {
+    /// The keys of the case, in the order in which they read well.
+    fn case(&self, engine: &Engine, operation: Operation) -> Result<Vec<(&'static str, Value)>, Fault> {
         let fault = |message: String| Fault::new("cases.yaml", format!("{}: {message}", self.name));
-        let mut case = Map::new();
-        case.insert("name".to_owned(), self.name.into());
-        case.insert("operation".to_owned(), json!(operation));
+        let mut case = vec![("name", self.name.into()), ("operation", json!(operation))];
         for (key, object) in [("desiredObj", &self.desired), ("observedObj", &self.observed)] {
-            if let Some(object) = object {
-                case.insert(key.to_owned(), object.clone().into_value());
-            }
+            case.extend(object.clone().map(|object| (key, object.into_value())));
         }
         if !self.items.is_empty() {
-            case.insert("statusItems".to_owned(), items(&self.items));
+            case.push(("statusItems", items(&self.items)));
         }
-        if let Some(replicas) = self.replicas {
-            case.insert("inputReplicas".to_owned(), replicas.into());
-        }
+        case.extend(self.replicas.map(|replicas| ("inputReplicas", replicas.into())));
         let question = self.question(operation).ok_or_else(|| fault("an input is missing".to_owned()))?;
         let output = match engine.answer(question).answer {
             Answer::Value(given) => output(operation, given),
             Answer::NotHandled => return Err(fault("the interpreter does not handle it".to_owned())),
             Answer::Failed(error) => return Err(fault(error.to_string())),
         };
-        case.insert("output".to_owned(), output);
-        Ok(Value::Object(case))
+        case.push(("output", output));
+        Ok(case)
     }
 
     fn question(&self, operation: Operation) -> Option<Question<'_>> {
@@ -169,7 +167,7 @@ impl Maker<'_> {
             }],
             Operation::AggregateStatus => vec![Example {
                 name: "the statuses of two clusters become one",
-                desired: Some(template),
+                desired: Some(self.bare()),
                 items: self.items(),
                 ..Example::default()
             }],
@@ -189,13 +187,14 @@ impl Maker<'_> {
                     ..Example::default()
                 },
                 Example { name: "unhealthy", observed: Some(self.with_status(false, 1)), ..Example::default() },
-                Example { name: "no status yet", observed: Some(template), ..Example::default() },
+                Example { name: "no status yet", observed: Some(self.bare()), ..Example::default() },
             ],
             Operation::Localize => Vec::new(),
         }
     }
 
-    fn template(&self) -> Object {
+    /// An object with no more than its number of replicas.
+    fn bare(&self) -> Object {
         let mut object = Object::default();
         object.set(&["apiVersion"], format!("{}/{}", self.definition.group, self.version.name));
         object.set(&["kind"], self.definition.kind.as_str());
@@ -208,6 +207,12 @@ impl Maker<'_> {
         if let Some(path) = &self.inferred.replicas {
             plant(&mut value, path, 3.into());
         }
+        Object::from_value(value).unwrap_or_default()
+    }
+
+    /// An object with all that the interpreter reads of its spec.
+    fn template(&self) -> Object {
+        let mut value = self.bare().into_value();
         if let Some(pod) = &self.inferred.pod {
             plant(&mut value, &pod.spec(), pod_spec());
         }
@@ -237,7 +242,7 @@ impl Maker<'_> {
     }
 
     fn with_status(&self, healthy: bool, number: i64) -> Object {
-        let mut object = self.template();
+        let mut object = self.bare();
         let mut status = Map::new();
         for (field, combine) in &self.inferred.fields {
             for (name, value) in self.field(field, combine, healthy, number) {
@@ -265,7 +270,8 @@ impl Maker<'_> {
                 one(json!([condition]))
             }
             Combine::Worst(order, along) => {
-                let word = if healthy { order.last() } else { order.first() };
+                let good = self.inferred.phase.as_ref().and_then(|phase| phase.good.first());
+                let word = if healthy { good.or(order.last()) } else { order.first() };
                 let Some(word) = word else { return Vec::new() };
                 let along = along.iter().map(|name| (name.clone(), "said by the controller".into()));
                 std::iter::once((field.to_owned(), word.as_str().into())).chain(along).collect()

@@ -351,10 +351,13 @@ fn rank(value: &str, running_is_good: bool) -> usize {
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     match () {
         () if has(&["fail", "error", "degraded", "invalid", "lost", "dead", "crash", "unhealthy", "notready"]) => 0,
-        () if has(&["unknown", "stall", "unavailable"]) => 1,
+        () if has(&["stall", "unavailable", "reject", "denied", "broken", "abort"]) => 0,
+        () if has(&["unknown"]) => 1,
         () if has(&["delet", "terminat"]) => 2,
         () if has(&["suspend", "paused", "stopped"]) => 5,
         () if lower == "running" && running_is_good => 6,
+        () if lower.contains("tostart") => 3,
+        () if has(&["processed", "accepted", "programmed", "synced", "established"]) => 6,
         () if has(&["ready", "healthy", "available", "active", "bound", "succe", "complete", "finished"]) => 6,
         () if has(&["pending", "new", "wait", "creat", "init", "queue"]) => 3,
         () => 4,

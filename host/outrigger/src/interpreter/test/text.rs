@@ -90,7 +90,7 @@ fn write_record(text: &mut String, record: &Record, folder: &Path, paint: Paint)
     head.extend(record.operation.map(|operation| format!("{operation:?}")));
     head.extend((!record.name.is_empty()).then(|| record.name.clone()));
     let file = Path::new(&record.file);
-    let file = file.strip_prefix(folder).unwrap_or(file).display();
+    let file = file.strip_prefix(folder).ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(file).display();
     let place = if record.line > 0 { format!("{file}:{}", record.line) } else { file.to_string() };
     let head = if head.is_empty() { String::new() } else { format!("{} ", head.join(": ")) };
     let _ = writeln!(text, "     {word} {head}{}", paint.dim(&format!("({place})")));
