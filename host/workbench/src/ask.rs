@@ -49,6 +49,8 @@ pub struct Record {
     /// The layer that answered or failed: a name of [`layer_name`].
     pub layer: Option<&'static str>,
     /// Name of the interpreter that answered or failed.
+    pub interpreter: Option<String>,
+    /// The rule that decided, where the interpreter names one, else its own name.
     pub rule: Option<String>,
     /// The answer: for health one of `Healthy`, `Unhealthy` and `Unknown`.
     pub value: Value,
@@ -64,6 +66,14 @@ pub struct Record {
     /// What each layer said.
     #[serde(skip)]
     pub layers: Vec<Told>,
+}
+
+impl Record {
+    fn answered(&mut self, layer: Layer, interpreter: String) {
+        self.layer = Some(layer_name(layer));
+        self.rule = Some(interpreter.clone());
+        self.interpreter = Some(interpreter);
+    }
 }
 
 /// What one layer said.
@@ -101,6 +111,7 @@ pub fn ask(engine: &Engine, inquiry: &Inquiry, subject: &Subject) -> Record {
         name: String::new(),
         operation: inquiry.operation,
         layer: None,
+        interpreter: None,
         rule: None,
         value: Value::Null,
         reason: String::new(),
@@ -133,11 +144,11 @@ pub fn ask(engine: &Engine, inquiry: &Inquiry, subject: &Subject) -> Record {
     record.layers = layers(&steps, inquiry.layer);
     match steps.into_iter().last() {
         Some(Step { layer, interpreter, answer: Answer::Value(given), .. }) => {
-            (record.layer, record.rule) = (Some(layer_name(layer)), Some(interpreter));
+            record.answered(layer, interpreter);
             fill(&mut record, given);
         }
         Some(Step { layer, interpreter, answer: Answer::Failed(error), .. }) => {
-            (record.layer, record.rule) = (Some(layer_name(layer)), Some(interpreter));
+            record.answered(layer, interpreter);
             record.error = Some(error.to_string());
         }
         _ => unanswered(&mut record, inquiry, object),
@@ -179,6 +190,9 @@ fn fill(record: &mut Record, given: Given) {
         Given::Health(report) => {
             record.reason = report.reason;
             record.message = report.message;
+            if !report.rule.is_empty() {
+                record.rule = Some(report.rule.into_owned());
+            }
             serde_json::to_value(report.health)
         }
         Given::Replicas(info) => serde_json::to_value(info),

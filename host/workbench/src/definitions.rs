@@ -110,7 +110,7 @@ fn version(value: &Value) -> Option<Version> {
 #[derive(Clone, Debug, Default)]
 pub struct Kinds {
     shapes: BTreeMap<Gvk, Schema>,
-    definitions: usize,
+    complete: bool,
 }
 
 impl Kinds {
@@ -120,7 +120,6 @@ impl Kinds {
         let mut kinds = Self::default();
         let mut faults = Vec::new();
         for definition in definitions {
-            kinds.definitions += 1;
             for version in &definition.versions {
                 let gvk = Gvk::new(&*definition.group, &*version.name, &*definition.kind);
                 let shape = match Structural::parse(&version.schema) {
@@ -140,14 +139,20 @@ impl Kinds {
         (kinds, faults)
     }
 
+    /// Says that there are no other definitions than those that were taken in.
+    #[must_use]
+    pub fn complete(self) -> Self {
+        Self { complete: true, ..self }
+    }
+
     /// The fields of a kind, where they are known.
     pub fn shape(&self, gvk: &Gvk) -> Option<Schema> {
         let known = self.shapes.get(gvk).cloned();
         known.or_else(|| builtin::schema(&gvk.group, &gvk.version, &gvk.kind))
     }
 
-    /// Why a kind matches nothing; `None` where it is known, and where it cannot be told because no
-    /// definition was given and the group is not one of Kubernetes' own.
+    /// Why a kind matches nothing; `None` where it is known, and where it cannot be told because there may be
+    /// other definitions, and nothing is known of its group.
     pub fn missing(&self, gvk: &Gvk) -> Option<String> {
         if self.shape(gvk).is_some() {
             return None;
@@ -155,7 +160,7 @@ impl Kinds {
         let own = builtin::kinds().map(|(api_version, kind)| Gvk::from_api_version(api_version, kind));
         let known: Vec<Gvk> = self.shapes.keys().cloned().chain(own).collect();
         let of_group: Vec<&Gvk> = known.iter().filter(|one| one.group == gvk.group).collect();
-        if of_group.is_empty() && self.definitions == 0 {
+        if of_group.is_empty() && !self.complete {
             return None;
         }
         let versions: Vec<&str> =

@@ -1,5 +1,6 @@
 //! Whether a path can lead anywhere in objects of a kind.
 
+use outrigger_engine::declarative::mentions::Step;
 use outrigger_schema::{Node, NodeId, Scalar, Schema};
 
 use crate::definitions::nearest;
@@ -7,29 +8,18 @@ use crate::definitions::nearest;
 /// At most so many names are listed where none is near.
 const LISTED: usize = 8;
 
-/// One step of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The field of this name.
-    Field(String),
-    /// An item of a list, by its index or by a filter.
-    Item,
-    /// All items of a list, or all values of a map.
-    All,
-    /// What cannot be followed; nothing after it is checked.
-    Unknown,
-}
-
-impl Step {
-    /// Steps by names of fields alone.
-    pub fn fields<S: AsRef<str>>(names: &[S]) -> Vec<Self> {
-        names.iter().map(|name| Self::Field(name.as_ref().to_owned())).collect()
+/// Walks a path, and the paths within its conditions; fails with a sentence at the first step that can lead
+/// nowhere.
+pub fn check_all(schema: &Schema, steps: &[Step]) -> Result<(), String> {
+    find(schema, steps)?;
+    for (at, step) in steps.iter().enumerate() {
+        let Step::Filter(reads) = step else { continue };
+        let before: Vec<Step> = steps.iter().take(at).cloned().chain([Step::Item]).collect();
+        for read in reads {
+            find(schema, &before.iter().chain(read).cloned().collect::<Vec<_>>())?;
+        }
     }
-}
-
-/// Walks a path; fails with a sentence at the first step that can lead nowhere.
-pub fn check(schema: &Schema, steps: &[Step]) -> Result<(), String> {
-    find(schema, steps).map(|_| ())
+    Ok(())
 }
 
 /// The type that a path leads to; `None` where that is not known.
@@ -44,15 +34,20 @@ pub fn find(schema: &Schema, steps: &[Step]) -> Result<Option<NodeId>, String> {
                 None if object.preserve_unknown => return Ok(None),
                 None => return Err(unknown(&at, name, object.fields.keys().map(|name| &**name).collect())),
             },
-            (Node::Object(object), Step::All) => match object.additional {
+            (Node::Object(object), Step::Each) if !object.fields.is_empty() => id,
+            (Node::Object(object), Step::All | Step::Each) => match object.additional {
                 Some(values) => values,
                 None => return Ok(None),
             },
-            (Node::List(list), Step::Item | Step::All) => list.items,
+            // A query has taken the list apart already.
+            (Node::Scalar(_), Step::Each) => id,
+            (Node::List(list), Step::Item | Step::Filter(_) | Step::All | Step::Each) => list.items,
             (Node::List(_), Step::Field(name)) => {
                 return Err(format!("{} is a list: its items have {name:?}, as in {}[*].{name}", here(&at), here(&at)));
             }
-            (Node::Object(_), Step::Item) => return Err(format!("{} is an object, not a list", here(&at))),
+            (Node::Object(_), Step::Item | Step::Filter(_)) => {
+                return Err(format!("{} is an object, not a list", here(&at)));
+            }
             (Node::Scalar(scalar), _) => {
                 return Err(format!("{} is {}: there is nothing below it", here(&at), name_of(*scalar)));
             }
@@ -63,7 +58,8 @@ pub fn find(schema: &Schema, steps: &[Step]) -> Result<Option<NodeId>, String> {
                 at.push('.');
                 at.push_str(name);
             }
-            Step::Item | Step::All | Step::Unknown => at.push_str("[*]"),
+            Step::Each => {}
+            Step::Item | Step::Filter(_) | Step::All | Step::Unknown => at.push_str("[*]"),
         }
     }
     Ok(Some(id))
@@ -147,6 +143,6 @@ mod tests {
                 name => Step::Field(name.to_owned()),
             })
             .collect();
-        assert_eq!(check(&schema(), &steps).err().as_deref(), expected);
+        assert_eq!(check_all(&schema(), &steps).err().as_deref(), expected);
     }
 }

@@ -11,6 +11,7 @@ pub mod definitions;
 mod fault;
 pub mod fields;
 pub mod files;
+pub mod lint;
 pub mod load;
 pub mod objects;
 pub mod reference;

@@ -174,6 +174,11 @@ pub fn run<P: AsRef<Path>>(dirs: &[P]) -> Result<Report, Error> {
                 None => report.fault(&folder.path, &orphan(document)),
             }
         }
+        for document in folder.documents.iter().flat_map(embedded) {
+            if let Some(unit) = unit {
+                report.add(&unit.path, case(&document, |case, _| vec![evaluate(&unit.engine, case)]));
+            }
+        }
     }
     let (_, without): (Vec<_>, Vec<_>) = units.iter().partition(|unit| report.has_case(&unit.path));
     for unit in without {
@@ -225,6 +230,20 @@ fn units(folders: &[Folder], report: &mut Groups) -> Vec<Unit> {
         }
     }
     units
+}
+
+/// The cases that an interpreter brings along in itself.
+fn embedded(document: &Document) -> Vec<Document> {
+    let cases = document.value.pointer("/spec/cases").and_then(Value::as_array);
+    let cases = cases.filter(|_| document.content == Content::Declarative);
+    let of = |value: &Value| Document {
+        file: document.file.clone(),
+        line: document.line,
+        text: value.to_string(),
+        content: Content::Case,
+        value: value.clone(),
+    };
+    cases.into_iter().flatten().map(of).collect()
 }
 
 fn depth(path: &Path) -> usize {

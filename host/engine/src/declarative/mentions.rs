@@ -132,6 +132,7 @@ impl List {
         if let Some(block) = &spec.replicas {
             self.operation = Some(Operation::InterpretReplica);
             self.paths(block.path.iter().chain(&block.paths).chain(&block.pod_template).chain(&block.pod_spec));
+            self.paths(&block.resources_from);
             block.resources.iter().for_each(|resource| self.resource(resource));
             self.code(block.cel.as_ref(), block.lua.as_ref());
         }
@@ -144,7 +145,7 @@ impl List {
         }
         if let Some(block) = &spec.retain {
             self.operation = Some(Operation::Retain);
-            self.paths(&block.paths);
+            self.paths(block.paths.iter().chain(&block.replicas));
             block.rules.iter().for_each(|rule| self.retained(rule));
             self.code(None, block.lua.as_ref());
         }
@@ -178,7 +179,7 @@ impl List {
             // A name is a path only where there are several.
             list.paths(component.each.as_ref().and(component.name.as_ref()));
             list.paths(component.require.iter().chain(&component.replicas));
-            list.paths(component.pod_template.iter().chain(&component.pod_spec));
+            list.paths(component.pod_template.iter().chain(&component.pod_spec).chain(&component.resources_from));
             component.resources.iter().for_each(|resource| list.resource(resource));
             list.code(component.when.as_ref(), None);
             list.code(component.cel.as_ref(), component.lua.as_ref());
@@ -199,8 +200,14 @@ impl List {
         self.code(field.cel.as_ref(), None);
         self.within(Some(&field.path), Some(Step::All), |list| {
             list.paths(&field.by);
-            field.fields.iter().for_each(|field| list.aggregated(field));
+            field.fields.iter().for_each(|part| list.part(part));
         });
+    }
+
+    fn part(&mut self, part: &format::Part) {
+        self.paths([&part.path]);
+        self.paths(part.along.iter().chain(&part.from));
+        self.within(Some(&part.path), Some(Step::All), |list| list.paths(&part.by));
     }
 
     fn dependency(&mut self, dependency: &format::Dependency) {

@@ -3,10 +3,12 @@
 //! Each subcommand is a module with its arguments, a `run`, and its printing; what it finds out comes from
 //! `outrigger-workbench`.
 
+mod lint;
 mod list;
 mod live;
 mod new;
 mod run;
+mod schema;
 mod test;
 
 use anyhow::Result;
@@ -17,8 +19,11 @@ use clap::Subcommand;
 pub enum Interpreter {
     Test(test::Test),
     Run(run::Run),
+    Lint(lint::Lint),
     List(list::List),
     New(new::New),
+    /// Print the JSON Schema of declarative interpreters, for editors.
+    Schema,
 }
 
 /// Runs `outrigger interpreter …`.
@@ -26,6 +31,8 @@ pub async fn run(args: Interpreter) -> Result<()> {
     match args {
         Interpreter::Test(args) => test::run(args),
         Interpreter::Run(args) => run::run(args).await,
+        Interpreter::Lint(args) => lint::run(&args),
+        Interpreter::Schema => schema::run(),
         Interpreter::List(args) => list::run(args).await,
         Interpreter::New(args) => new::run(&args),
     }

@@ -178,7 +178,8 @@ fn single(record: &Record) -> String {
         (None, Value::String(word)) => format!("{word}\n"),
         (None, value) => serde_saphyr::to_string(value).unwrap_or_else(|_| value.to_string()),
     };
-    for (label, value) in [("reason", &record.reason), ("message", &record.message)] {
+    let rule = record.rule.clone().filter(|_| record.rule != record.interpreter).unwrap_or_default();
+    for (label, value) in [("reason", &record.reason), ("message", &record.message), ("rule", &rule)] {
         if !value.is_empty() {
             text.push_str(&format!("{label}: {value}\n"));
         }
@@ -214,7 +215,7 @@ fn table(records: &[Record]) -> String {
             cut(&value),
             record.reason.clone(),
             record.layer.unwrap_or_default().to_owned(),
-            record.rule.clone().unwrap_or_default(),
+            record.interpreter.clone().unwrap_or_default(),
             record.micros.to_string(),
         ]);
     }

@@ -17,6 +17,8 @@ fn written(definition: &str, directory: &str) -> String {
     assert!(again.contains("--force") && again.ends_with("exit 1\n"), "{again}");
     let tested = outrigger_in(temporary.path(), "test mine --coverage");
     assert!(!tested.contains("WITHOUT A CASE") && tested.ends_with("exit 0\n"), "{tested}");
+    let linted = outrigger_in(temporary.path(), "lint mine --crd crd.yaml");
+    assert!(linted.contains("no errors, 0 warnings\n") && linted.ends_with("exit 0\n"), "{linted}");
     shown
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use outrigger_engine::{Declarative, Engine, Layer};
-use outrigger_interpreter::{Answer, Given, Operation, Question, StatusItem};
+use outrigger_interpreter::{Answer, Given, HealthReport, Operation, Question, StatusItem};
 use outrigger_object::Object;
 use serde_json::{Map, Value, json};
 
@@ -124,7 +124,8 @@ fn output(operation: Operation, given: Given) -> Value {
         Given::Components(components) => json!({"components": components}),
         Given::Dependencies(dependencies) => json!({"dependencies": dependencies}),
         Given::Status(status) => json!({"status": status}),
-        Given::Health(report) => json!({"health": report}),
+        // Which rule decided is not what a case is about.
+        Given::Health(report) => json!({"health": HealthReport { rule: "".into(), ..report }}),
         Given::Object(object) => {
             let key = match operation {
                 Operation::ReviseReplica => "revised",

@@ -1,6 +1,7 @@
 //! `interpreter test`: runs cases, shows what differs, and fails when anything does.
 
 mod junit;
+mod paint;
 mod text;
 
 use std::path::PathBuf;
@@ -9,6 +10,8 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use outrigger_workbench::suite::{self, Counts, Record};
 use serde::Serialize;
+
+pub use paint::Paint;
 
 /// Run cases against interpreters.
 ///

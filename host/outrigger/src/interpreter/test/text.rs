@@ -1,45 +1,19 @@
 //! Results of cases for people.
 
-use std::{collections::BTreeMap, fmt::Write, io::IsTerminal, path::Path};
+use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use outrigger_workbench::suite::{Counts, Group, Reason, Record, Report};
 use serde_json::Value;
 
-use super::Test;
+use super::{Paint, Test};
 use crate::output;
 
 /// A value up to this long is written on one line.
 const ONE_LINE: usize = 100;
 
-/// Colours, or none.
-#[derive(Clone, Copy)]
-struct Paint(bool);
-
-impl Paint {
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn good(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-}
-
 /// All results. Writing to a string does not fail.
 pub fn report(report: &Report, args: &Test) -> String {
-    let paint = Paint(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()));
+    let paint = Paint::of_stdout();
     let mut text = String::new();
     for group in &report.groups {
         write_group(&mut text, group, args.verbose, paint);
