@@ -145,7 +145,7 @@ impl List {
         }
         if let Some(block) = &spec.retain {
             self.operation = Some(Operation::Retain);
-            self.paths(block.paths.iter().chain(&block.replicas));
+            self.paths(block.paths.iter().flatten().chain(&block.replicas));
             block.rules.iter().for_each(|rule| self.retained(rule));
             self.code(None, block.lua.as_ref());
         }
