@@ -7,6 +7,7 @@
 //! silently left out.
 
 pub mod ask;
+mod customization;
 pub mod definitions;
 mod fault;
 pub mod fields;

@@ -6,7 +6,7 @@ use outrigger_engine::{Declarative, Engine, Layer};
 use outrigger_interpreter::Interpreter;
 
 use crate::{
-    Error, Fault,
+    Error, Fault, customization,
     files::{self, Content, Document, Folder},
 };
 
@@ -64,6 +64,9 @@ pub fn document(document: &Document) -> Option<Result<Loaded, Fault>> {
                 .map(|interpreter| loaded(Form::Declarative, interpreter))
                 .map_err(|error| Fault::of_load(&**file, &error)),
         ),
+        Content::Customization => {
+            Some(customization::compile(document).map(|interpreter| loaded(Form::Lua, interpreter)))
+        }
         _ => None,
     }
 }

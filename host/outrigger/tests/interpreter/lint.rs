@@ -13,6 +13,11 @@ fn without_definitions_only_kubernetes_own_kinds_are_known() {
 }
 
 #[test]
+fn scripts() {
+    insta::assert_snapshot!(outrigger("lint broken-lua karmada"));
+}
+
+#[test]
 fn for_programs() {
     insta::assert_snapshot!(outrigger("lint lint/example.com/v2 --crd crds -o json"));
 }

@@ -27,6 +27,24 @@ fn cases_from_elsewhere() {
 }
 
 #[test]
+fn karmadas_layout() {
+    insta::assert_snapshot!(outrigger("test karmada -v"));
+    insta::assert_snapshot!(outrigger("test karmada --cases elsewhere"));
+}
+
+/// A case that an interpreter brings along in its own spec runs with it.
+#[test]
+fn cases_inside_an_interpreter() {
+    let directory = tempfile::tempdir().unwrap();
+    let interpreter = std::fs::read_to_string(fixtures().join("good/example.com/v1/Widget/interpreter.yaml")).unwrap();
+    let cases = "  cases:\n  - name: inside\n    operation: ReviseReplica\n    desiredObj: {apiVersion: example.com/v1, kind: Widget}\n    \
+                 inputReplicas: 2\n    output: {revised: {spec: {size: 3}}}\n";
+    std::fs::write(directory.path().join("widget.yaml"), format!("{interpreter}{cases}")).unwrap();
+    let shown = outrigger_in(directory.path(), "test .");
+    assert!(shown.contains("revised.spec.size") && shown.ends_with("exit 1\n"), "{shown}");
+}
+
+#[test]
 fn nothing_to_run_is_a_failure() {
     let empty = tempfile::tempdir().unwrap();
     for (arguments, expected) in [

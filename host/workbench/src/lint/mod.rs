@@ -4,7 +4,6 @@
 //! that does not exist, a script that does not parse. What may be meant so is a warning.
 
 mod declarative;
-mod lua;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Error, Fault,
+    Error, Fault, customization,
     definitions::{Definition, Kinds},
     files::{self, Content, Document, Folder},
     load::{self, Loaded},
@@ -117,7 +116,10 @@ pub fn lint<P: AsRef<Path>, Q: AsRef<Path>>(dirs: &[P], crds: &[Q]) -> Result<Ve
         for document in &folder.documents {
             match document.content {
                 Content::Declarative => declarative::check(document, &kinds, &mut findings),
-                Content::Customization => lua::check(document, &mut findings),
+                Content::Customization => {
+                    let faults = customization::faults(document).into_iter();
+                    findings.extend(faults.map(|fault| Finding::error(Rule::Load, fault)));
+                }
                 _ => {}
             }
         }
