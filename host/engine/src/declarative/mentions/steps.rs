@@ -5,16 +5,16 @@ use jsonpath_rust::parser::model::{
 };
 
 use super::Step;
-use crate::declarative::path::{query, unquoted};
+use crate::declarative::path::{segments, unquoted};
 
 /// The steps of a path; fails where it does not parse.
 pub fn of(text: &str) -> Result<Vec<Step>, String> {
-    Ok(query(text)?.segments.iter().map(step).collect())
+    Ok(segments(text)?.iter().map(step).collect())
 }
 
 fn step(segment: &Segment) -> Step {
     match segment {
-        Segment::Selector(Selector::Name(name)) => Step::Field(unquoted(name).to_owned()),
+        Segment::Selector(Selector::Name(name)) => Step::Field(unquoted(name)),
         Segment::Selector(Selector::Index(_) | Selector::Slice(..)) => Step::Item,
         Segment::Selector(Selector::Wildcard) => Step::All,
         Segment::Selector(Selector::Filter(filter)) => {
@@ -49,7 +49,7 @@ fn collect(filter: &Filter, reads: &mut Vec<Vec<Step>>) {
 
 fn singular(segment: &SingularQuerySegment) -> Step {
     match segment {
-        SingularQuerySegment::Name(name) => Step::Field(unquoted(name).to_owned()),
+        SingularQuerySegment::Name(name) => Step::Field(unquoted(name)),
         SingularQuerySegment::Index(_) => Step::Item,
     }
 }
