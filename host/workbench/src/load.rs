@@ -71,10 +71,18 @@ pub fn document(document: &Document) -> Option<Result<Loaded, Fault>> {
     }
 }
 
-/// Compiles all interpreters of a folder; what does not compile is a fault.
+/// Compiles all interpreters of a folder, and loads the libraries that were named; what does not load is a
+/// fault.
 pub fn folder(folder: &Folder) -> (Vec<Loaded>, Vec<Fault>) {
     let mut loaded = Vec::new();
     let mut faults = Vec::new();
+    for path in &folder.libraries {
+        let file: Arc<str> = path.display().to_string().into();
+        match outrigger_library::load(path, outrigger_library::Options::default()) {
+            Ok(interpreter) => loaded.push(Loaded { file, line: 0, form: Form::Library, interpreter }),
+            Err(error) => faults.push(Fault::new(&*file, error)),
+        }
+    }
     for result in folder.documents.iter().filter_map(document) {
         match result {
             Ok(one) => loaded.push(one),

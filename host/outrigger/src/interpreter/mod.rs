@@ -3,6 +3,7 @@
 //! Each subcommand is a module with its arguments, a `run`, and its printing; what it finds out comes from
 //! `outrigger-workbench`.
 
+mod bench;
 mod lint;
 mod list;
 mod live;
@@ -22,6 +23,7 @@ pub enum Interpreter {
     Lint(lint::Lint),
     List(list::List),
     New(new::New),
+    Bench(bench::Bench),
     /// Print the JSON Schema of declarative interpreters, for editors.
     Schema,
 }
@@ -32,6 +34,7 @@ pub async fn run(args: Interpreter) -> Result<()> {
         Interpreter::Test(args) => test::run(args),
         Interpreter::Run(args) => run::run(args).await,
         Interpreter::Lint(args) => lint::run(&args),
+        Interpreter::Bench(args) => bench::run(&args),
         Interpreter::Schema => schema::run(),
         Interpreter::List(args) => list::run(args).await,
         Interpreter::New(args) => new::run(&args),
