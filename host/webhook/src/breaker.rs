@@ -6,8 +6,8 @@
 //!                                                 └──── twice as long ────┘ not answered
 //! ```
 //!
-//! **Invariant:** only silence counts. A hook that answers, with whatever error, is there. While it is open
-//! one call at a time is let through, and only after the wait.
+//! **Invariant:** only silence counts. A hook that answers, with whatever error, is there, and so is one that
+//! crashes over an object. While it is open one call at a time is let through, and only after the wait.
 
 use std::{
     sync::Arc,
@@ -198,6 +198,7 @@ mod tests {
             Error::Status { code: 500, message: String::new(), retry_after: None },
             Error::Refused { code: 422, message: String::new() },
             Error::TooLong(1),
+            Error::Broken("crashed".to_owned()),
         ] {
             for _ in 0..2 {
                 assert_eq!(fixture.silent(), Ok(false));

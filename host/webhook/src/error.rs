@@ -12,9 +12,12 @@ pub enum Error {
     /// There is no way to the hook's Service.
     #[error("{0}")]
     Service(String),
-    /// No connection came about, or it broke before the answer was there.
-    #[error("no answer: {0}")]
+    /// No connection came about.
+    #[error("no connection: {0}")]
     Unreachable(String),
+    /// A connection broke before the answer was there: the server has gone, or the request was too much for it.
+    #[error("the connection broke before the answer was there: {0}")]
+    Broken(String),
     /// The other end is not whom the CA bundle vouches for, or TLS failed in another way.
     #[error("no secure connection: {0}")]
     Tls(String),
@@ -86,9 +89,12 @@ impl Error {
         match self {
             Self::Configuration(_) | Self::Question(_) => ErrorKind::Invalid,
             Self::Refused { code, .. } if (400..500).contains(code) => ErrorKind::Invalid,
-            Self::Service(_) | Self::Unreachable(_) | Self::Timeout { .. } | Self::Busy(_) | Self::Open { .. } => {
-                ErrorKind::Transient
-            }
+            Self::Service(_)
+            | Self::Unreachable(_)
+            | Self::Broken(_)
+            | Self::Timeout { .. }
+            | Self::Busy(_)
+            | Self::Open { .. } => ErrorKind::Transient,
             Self::Status { code, .. } if *code == 429 || *code >= 500 => ErrorKind::Transient,
             Self::Tls(_) | Self::Status { .. } | Self::TooLong(_) | Self::Answer(_) | Self::Refused { .. } => {
                 ErrorKind::Internal
@@ -99,14 +105,15 @@ impl Error {
     /// Whether the same request may be sent again at once.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::Broken(_) => true,
             Self::Status { code, .. } => *code == 429 || *code >= 500,
             _ => false,
         }
     }
 
-    /// Whether nobody was there to answer. A server that answers, with whatever error, is there: one broken
-    /// object does not open the breaker for the others.
+    /// Whether nobody was there to answer. A server that answers, with whatever error, is there, and so is one
+    /// that breaks off a connection that had come about: one broken object does not open the breaker for the
+    /// others. A server that has gone refuses the next connection.
     pub(crate) fn is_silence(&self) -> bool {
         match self {
             Self::Service(_) | Self::Unreachable(_) | Self::Tls(_) | Self::Timeout { .. } => true,
@@ -121,6 +128,7 @@ impl Error {
             Self::Configuration(_) => "configuration",
             Self::Service(_) => "service",
             Self::Unreachable(_) => "unreachable",
+            Self::Broken(_) => "broken",
             Self::Tls(_) => "tls",
             Self::Timeout { .. } => "timeout",
             Self::Busy(_) => "busy",
@@ -134,10 +142,11 @@ impl Error {
     }
 
     /// All words that [`word`](Self::word) gives.
-    pub(crate) const WORDS: [&'static str; 12] = [
+    pub(crate) const WORDS: [&'static str; 13] = [
         "configuration",
         "service",
         "unreachable",
+        "broken",
         "tls",
         "timeout",
         "busy",

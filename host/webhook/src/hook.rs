@@ -71,9 +71,7 @@ impl Hook {
         match received {
             Ok(body) => protocol::read(&body?, &uid),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Timeout { allowed, before: None }),
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                Err(Error::Unreachable("calls of webhooks have ended".to_owned()))
-            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::Broken("calls of webhooks have ended".to_owned())),
         }
     }
 

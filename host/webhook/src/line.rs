@@ -160,7 +160,7 @@ fn transport(error: &(dyn std::error::Error + 'static)) -> Error {
         text = format!("{text}: {source}");
         next = source.source();
     }
-    Error::Unreachable(text)
+    Error::Broken(text)
 }
 
 /// The beginning of a body, on one line.

@@ -141,6 +141,30 @@ fn the_breaker_opens_and_closes() {
     assert_eq!([of("status"), of("open"), of("ok")], [3, 3, 2]);
 }
 
+#[test]
+fn a_hook_that_crashes_over_one_object_is_asked_about_others() {
+    for protocol in ["http/1.1", "h2"] {
+        let server = Server::start(&[protocol], |context| match context["request"]["name"].as_str() {
+            Some("l") => healthy(),
+            _ => Reply::Crash,
+        });
+        let world = World::of(&server);
+        for _ in 0..9 {
+            let mut bad = lamp();
+            bad.set(&["metadata", "name"], "bad");
+            let error = world.engine.health(&bad).into_result().unwrap_err().to_string();
+            assert!(error.contains("the connection broke before the answer was there"), "{protocol}: {error}");
+        }
+        assert_eq!(health(&world.engine), Ok(Health::Healthy), "{protocol}");
+        assert_eq!(world.metrics.breaker_of(HOOK), Some(0));
+        drop(server);
+        for _ in 0..5 {
+            health(&world.engine).unwrap_err();
+        }
+        assert_eq!(world.metrics.breaker_of(HOOK), Some(1), "{protocol}: now it has gone");
+    }
+}
+
 /// Says with a hook's answer which hook it was: each has another number of replicas.
 fn replicas(engine: &Engine, kind: &str) -> Option<i64> {
     let object = object(json!({"apiVersion": "tools.io/v1", "kind": kind, "metadata": {"name": "x"}}));

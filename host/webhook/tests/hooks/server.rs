@@ -48,6 +48,8 @@ pub enum Reply {
     Endless,
     /// No answer at all.
     Never,
+    /// The handler dies.
+    Crash,
 }
 
 /// Says what to do with a request, given the whole `ResourceInterpreterContext`.
@@ -158,8 +160,8 @@ impl Serving {
         assert!(request.uri().query().is_some_and(|query| query.starts_with("timeout=")));
         assert_eq!(request.headers().get("content-type").map(|value| value.as_bytes()), Some(&b"application/json"[..]));
         let body = request.into_body().collect().await.expect("a whole body").to_bytes();
-        let context: Value = serde_json::from_slice(&body).expect("JSON");
         let response = |status: u16, body| Response::builder().status(status).body(body).expect("a response");
+        let Ok(context) = serde_json::from_slice(&body) else { return Ok(response(400, Body::Whole(None))) };
         Ok(match (self.handler)(&context) {
             Reply::Fields(fields) => {
                 let mut answer = json!({"uid": context["request"]["uid"], "successful": true});
@@ -179,6 +181,7 @@ impl Serving {
             Reply::Stall => response(200, Body::Stall(Some("{\"kind\":".into()))),
             Reply::Endless => response(200, Body::Endless),
             Reply::Never => std::future::pending().await,
+            Reply::Crash => std::panic::resume_unwind(Box::new("the handler dies")),
         })
     }
 }

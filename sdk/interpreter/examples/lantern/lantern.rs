@@ -124,7 +124,8 @@ fn aggregate(items: &[StatusItem]) -> Result<(i64, Option<&'static str>), Error>
     let (mut lit, mut worst) = (0, None);
     for reported in items.iter().filter_map(|item| item.status.as_ref()) {
         let reported = Cursor::of_value(reported);
-        lit += reported.int(&["lit"])?.unwrap_or(0);
+        let here = reported.int(&["lit"])?.unwrap_or(0);
+        lit = i64::checked_add(lit, here).ok_or_else(|| reported.invalid(&["lit"], "too many lamps together"))?;
         let state = reported.str(&["state"])?;
         worst = worst.max(state.and_then(|state| STATES.iter().position(|known| *known == state)));
     }
