@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
@@ -13,6 +13,9 @@ use serde_json::Value;
 use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{Kind, cluster::Cluster};
+
+/// Between two tries to watch.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// What has been seen so far.
 #[derive(Default)]
@@ -27,7 +30,7 @@ pub struct Arrivals {
     seen: Arc<Mutex<Seen>>,
     changed: Arc<Notify>,
     members: Vec<String>,
-    _tasks: JoinSet<Result<()>>,
+    _tasks: JoinSet<()>,
 }
 
 impl Arrivals {
@@ -119,9 +122,16 @@ fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn follow(api: kube::Api<DynamicObject>, note: impl Fn(DynamicObject)) -> Result<()> {
+async fn follow(api: kube::Api<DynamicObject>, note: impl Fn(DynamicObject)) {
     loop {
-        let events = api.watch(&WatchParams::default(), "0").await?;
+        let events = match api.watch(&WatchParams::default(), "0").await {
+            Ok(events) => events,
+            Err(error) => {
+                eprintln!("cannot watch, trying again: {error}");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        };
         pin_mut!(events);
         while let Some(event) = events.next().await {
             match event {
