@@ -306,7 +306,8 @@ fn lua_takes_the_place_of_a_block() {
   health: [{lua: 'function InterpretHealth(o) return o.spec.n > 1 end'}]
 ",
     );
-    let object = |n: i64| Object::from_value(json!({"metadata": {"name": "x"}, "spec": {"n": n}})).unwrap();
+    let object =
+        |n: i64| Object::from_value(json!({"kind": "Widget", "metadata": {"name": "x"}, "spec": {"n": n}})).unwrap();
     assert_eq!(interpreter.replicas(&object(2)).into_result().unwrap().unwrap().replicas, 4);
     assert_eq!(interpreter.components(&object(2)).into_result().unwrap().unwrap()[0].name, "x");
     assert_eq!(interpreter.revise_replicas(object(1), 8).into_result(), Ok(Some(object(4))));
