@@ -165,6 +165,11 @@ impl Kinds {
         }
         let versions: Vec<&str> =
             of_group.iter().filter(|one| one.kind == gvk.kind).map(|one| one.version.as_str()).collect();
+        let defined = self.shapes.keys().any(|one| one.group == gvk.group && one.kind == gvk.kind);
+        if !versions.is_empty() && !defined {
+            // Other releases of Kubernetes serve its own kinds in other versions.
+            return None;
+        }
         if !versions.is_empty() {
             return Some(format!("{gvk} matches nothing: {} is served in {}", gvk.kind, versions.join(", ")));
         }

@@ -254,7 +254,13 @@ fn check_conflicts(all: &[(&Folder, Vec<Loaded>)], findings: &mut Vec<Finding>) 
     let engine = Engine::empty();
     engine.install(Layer::UserCustomization, loaded.iter().map(|one| one.interpreter.clone()).collect());
     let mut conflicts: BTreeMap<(String, String, Gvk), Vec<String>> = BTreeMap::new();
-    for conflict in engine.conflicts() {
+    // Of one that lists a kind and one that knows it by a rule, the former is meant.
+    let lists = |name: &str, gvk: &Gvk| {
+        let named = loaded.iter().filter(|one| one.interpreter.name() == name);
+        named.flat_map(|one| one.interpreter.supports()).any(|support| support.gvk == *gvk)
+    };
+    let all = engine.conflicts().into_iter();
+    for conflict in all.filter(|one| lists(&one.loser, &one.gvk) && lists(&one.winner, &one.gvk)) {
         let key = (conflict.loser, conflict.winner, conflict.gvk);
         conflicts.entry(key).or_default().push(format!("{:?}", conflict.operation));
     }
