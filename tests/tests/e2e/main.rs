@@ -17,9 +17,13 @@ mod demo;
 mod disk;
 mod documentation;
 mod durability;
+mod interpreters;
 mod isolation;
 mod member;
 mod propagation;
 mod sweep;
 mod wipe;
+#[path = "../../../host/webhook/tests/hooks/server.rs"]
+#[allow(dead_code)]
+mod webhook;
 mod world;

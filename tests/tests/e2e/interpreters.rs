@@ -1,0 +1,177 @@
+//! What interpreters change: a kind that nobody described, then taught by an Interpreter, by Karmada's Lua, and
+//! by a webhook, over a push and a pull member.
+
+use std::collections::BTreeMap;
+
+use outrigger_object::{Object, Resource};
+use outrigger_testkit::install_crds;
+use serde_json::{Value, json};
+
+use crate::{
+    api::{self, key, object},
+    webhook::{Reply, Server},
+    world::World,
+};
+
+fn widgets() -> Resource {
+    let mut widgets = api::kind("example.com/v1", "Widget", "widgets", true);
+    widgets.has_status = true;
+    widgets
+}
+
+fn interpreters() -> Resource {
+    api::kind("interpreters.outrigger.io/v1alpha1", "Interpreter", "interpreters", false)
+}
+
+fn customizations() -> Resource {
+    api::kind(
+        "config.karmada.io/v1alpha1",
+        "ResourceInterpreterCustomization",
+        "resourceinterpretercustomizations",
+        false,
+    )
+}
+
+fn webhooks() -> Resource {
+    api::kind(
+        "config.karmada.io/v1alpha1",
+        "ResourceInterpreterWebhookConfiguration",
+        "resourceinterpreterwebhookconfigurations",
+        false,
+    )
+}
+
+fn crd() -> Object {
+    let status = json!({"type": "object", "properties": {
+        "phase": {"type": "string"}, "readyReplicas": {"type": "integer"}, "observedGeneration": {"type": "integer"},
+    }});
+    let schema = json!({"type": "object", "properties": {
+        "spec": {"type": "object", "properties": {"replicas": {"type": "integer"}}}, "status": status,
+    }});
+    object(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema}}],
+        },
+    }))
+}
+
+/// A control plane and two members that serve Widgets, one of which is well in `east` and failed in `edge`.
+async fn world(test: &str) -> World {
+    let world = World::start(test).await.push(&[("east", 1)]).await.pull("edge", 1).await;
+    install_crds(world.hub.kube(), &[crd()]).await.unwrap();
+    for member in world.members.values() {
+        install_crds(member.client.kube(), &[crd()]).await.unwrap();
+    }
+    let selectors = json!([{"apiVersion": "example.com/v1", "kind": "Widget"}]);
+    world.policy("widgets", selectors, json!({"clusterAffinity": {"clusterNames": ["east", "edge"]}})).await;
+    world.create(&widgets(), "w", json!({"spec": {"replicas": 2}})).await;
+    for (name, phase, ready) in [("east", "Ready", 2), ("edge", "Failed", 1)] {
+        let there = api::until_is(world.of(name), &widgets(), world.key("w"), "it arrives", |_| true).await;
+        let status = json!({"status": {"phase": phase, "readyReplicas": ready,
+            "observedGeneration": there.generation()}});
+        let patch = outrigger_runtime::Patch::Merge(status);
+        let status = outrigger_runtime::Subresource::Status;
+        world.of(name).patch(&widgets(), &world.key("w"), &patch, status).await.unwrap();
+    }
+    world
+}
+
+fn healths(binding: &Object) -> BTreeMap<String, String> {
+    let items = binding.get(&["status", "aggregatedStatus"]).and_then(Value::as_array);
+    let text = |item: &Value, field: &str| item[field].as_str().unwrap_or_default().to_owned();
+    items.into_iter().flatten().map(|item| (text(item, "clusterName"), text(item, "health"))).collect()
+}
+
+/// Waits until the clusters are judged so.
+async fn judged(world: &World, what: &str, east: &str, edge: &str) {
+    let wanted = BTreeMap::from([("east".to_owned(), east.to_owned()), ("edge".to_owned(), edge.to_owned())]);
+    api::until_is(&world.hub, &api::bindings(), world.key("w-widget"), what, |binding| healths(binding) == wanted)
+        .await;
+}
+
+/// A condition of an object's status is True.
+fn is_true(object: &Object, name: &str) -> bool {
+    api::says(object, name, "True", &[])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_engine_changes_what_is_shown() {
+    let world = world("interpreters").await;
+    let hub = &world.hub;
+
+    // Nobody described it: its phase and its schema tell.
+    judged(&world, "the generic rules judge", "Healthy", "Unhealthy").await;
+    api::until_is(hub, &widgets(), world.key("w"), "the generic rules aggregate", |widget| {
+        widget.int(&["status", "readyReplicas"]) == Some(3) && widget.str(&["status", "phase"]) == Some("Failed")
+    })
+    .await;
+
+    // An interpreter turns the verdict round, in the agent too.
+    let rules = json!({
+        "apiVersion": "interpreters.outrigger.io/v1alpha1", "kind": "Interpreter", "metadata": {"name": "widgets"},
+        "spec": {
+            "target": {"apiVersion": "example.com/v1", "kind": "Widget"},
+            "health": [{"when": "status.phase == \"Failed\"", "health": "Healthy"}, {"health": "Unhealthy"}],
+        },
+    });
+    hub.create(&interpreters(), &object(rules)).await.unwrap();
+    judged(&world, "the interpreter judges", "Unhealthy", "Healthy").await;
+    let told = api::until_is(hub, &interpreters(), key("", "widgets"), "it says so", |one| is_true(one, "InUse")).await;
+    assert!(is_true(&told, "Compiled"), "{told:#?}");
+
+    // A change that does not compile changes nothing but its conditions.
+    let broken = json!({"spec": {"health": [{"when": "status.phase ==", "health": "Healthy"}]}});
+    api::patch(hub, &interpreters(), &key("", "widgets"), broken).await;
+    api::until_is(hub, &interpreters(), key("", "widgets"), "it is rejected", |one| {
+        api::says(one, "Compiled", "False", &["does not parse"])
+    })
+    .await;
+    judged(&world, "the last good judges on", "Unhealthy", "Healthy").await;
+    api::delete(hub, &interpreters(), &key("", "widgets")).await;
+    judged(&world, "the generic rules judge again", "Healthy", "Unhealthy").await;
+
+    // Karmada's Lua.
+    let script = "function InterpretHealth(observedObj)\n  return observedObj.status.readyReplicas == 1\nend\n";
+    let lua = json!({
+        "apiVersion": "config.karmada.io/v1alpha1", "kind": "ResourceInterpreterCustomization",
+        "metadata": {"name": "widgets"},
+        "spec": {
+            "target": {"apiVersion": "example.com/v1", "kind": "Widget"},
+            "customizations": {"healthInterpretation": {"luaScript": script}},
+        },
+    });
+    hub.create(&customizations(), &object(lua)).await.unwrap();
+    judged(&world, "Lua judges", "Unhealthy", "Healthy").await;
+    let reports = api::kind("interpreters.outrigger.io/v1alpha1", "InterpreterReport", "interpreterreports", false);
+    let report = key("", "customization.widgets");
+    api::until_is(hub, &reports, report.clone(), "a report says so", |one| is_true(one, "InUse")).await;
+    api::delete(hub, &customizations(), &key("", "widgets")).await;
+    judged(&world, "the generic rules judge again", "Healthy", "Unhealthy").await;
+    api::until_gone(hub, &reports, report, "the report goes with it").await;
+
+    // A webhook.
+    let server = Server::start(&["h2", "http/1.1"], |context| {
+        Reply::Fields(json!({"healthy": context["request"]["object"]["status"]["phase"] == "Failed"}))
+    });
+    let authority = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &server.authority);
+    let configuration = json!({
+        "apiVersion": "config.karmada.io/v1alpha1", "kind": "ResourceInterpreterWebhookConfiguration",
+        "metadata": {"name": "widgets"},
+        "webhooks": [{
+            "name": "widgets.example.com",
+            "rules": [{"operations": ["InterpretHealth"], "apiGroups": ["example.com"], "apiVersions": ["v1"],
+                "kinds": ["Widget"]}],
+            "clientConfig": {"url": server.url(), "caBundle": authority},
+            "interpreterContextVersions": ["v1alpha1"], "timeoutSeconds": 5,
+        }],
+    });
+    hub.create(&webhooks(), &object(configuration)).await.unwrap();
+    judged(&world, "the webhook judges", "Unhealthy", "Healthy").await;
+    assert!(server.requests() > 0);
+    api::delete(hub, &webhooks(), &key("", "widgets")).await;
+    judged(&world, "the generic rules judge again", "Healthy", "Unhealthy").await;
+}
