@@ -22,8 +22,8 @@ mod isolation;
 mod member;
 mod propagation;
 mod sweep;
-mod wipe;
 #[path = "../../../host/webhook/tests/hooks/server.rs"]
 #[allow(dead_code)]
 mod webhook;
+mod wipe;
 mod world;

@@ -1,6 +1,6 @@
 //! Kubernetes' own kinds: keyed lists, defaults, other writers, and fields that the member keeps.
 
-use outrigger_object::{Object, Resource};
+use outrigger_object::Object;
 use outrigger_runtime::{Patch, Subresource, conditions};
 use serde_json::{Value, json};
 
