@@ -172,8 +172,11 @@ fn rules(phase: &str) -> Value {
     })
 }
 
+/// What users' interpreters say; the generic rules would answer otherwise.
 fn health(engine: &Engine, phase: &str) -> Option<Health> {
-    engine.health(&widget(phase)).into_result().unwrap().map(|report: HealthReport| report.health)
+    let reply = engine.health(&widget(phase));
+    let by_user = reply.layer() == Some(Layer::UserCustomization);
+    reply.into_result().unwrap().filter(|_| by_user).map(|report: HealthReport| report.health)
 }
 
 async fn answers(running: &Customizations, engine: &Engine, phase: &str, wanted: Option<Health>) {

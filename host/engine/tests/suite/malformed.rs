@@ -285,9 +285,9 @@ proptest! {
 fn the_full_object_fails_nowhere_and_a_broken_spec_does() {
     let full = full();
     let whole = Object::from_value(full.clone()).unwrap();
-    // A Job's active is a number and a CronJob's a list: one of the two must fail, in reflection and twice in sums.
-    let failures = check(INTERPRETERS.iter(), &whole, &whole).unwrap();
-    assert!(failures <= 4, "{failures}");
+    // Kinds disagree over some fields: a Job's active is a number and a CronJob's a list. Few may fail for that.
+    let failing = INTERPRETERS.iter().filter(|one| ask_all(&***one, &whole, &whole) > 0).count();
+    assert!(failing <= INTERPRETERS.len() / 15, "{failing} of {}", INTERPRETERS.len());
     let mut broken = whole.clone();
     broken.set(&["spec"], json!([1]));
     assert!(check(INTERPRETERS.iter(), &broken, &broken).unwrap() > 20);
