@@ -35,6 +35,11 @@ impl Check {
         Self { passed: Some(passed), reason, message: message.into() }
     }
 
+    /// For InUse, where an earlier step failed.
+    fn unused() -> Self {
+        Self { passed: Some(false), ..Self::skipped() }
+    }
+
     fn skipped() -> Self {
         Self { passed: None, reason: "NotReached", message: "an earlier step failed".to_owned() }
     }
@@ -70,13 +75,13 @@ pub fn judge(engine: &Engine, compiled: Result<&Compiled, &str>, samples: &[Samp
         Ok(compiled) => compiled,
         Err(message) => {
             let compiled = Check::new(false, "DoesNotCompile", message);
-            return Verdict { compiled, cases: Check::skipped(), usable: Check::skipped() };
+            return Verdict { compiled, cases: Check::skipped(), usable: Check::unused() };
         }
     };
     let told = Check::new(true, "Compiled", "");
     let cases = run_cases(compiled);
     if cases.passed == Some(false) {
-        return Verdict { compiled: told, cases, usable: Check::skipped() };
+        return Verdict { compiled: told, cases, usable: Check::unused() };
     }
     Verdict { compiled: told, cases, usable: compare(engine, compiled, samples) }
 }

@@ -207,7 +207,7 @@ async fn what_is_applied_answers_and_what_is_broken_leaves_the_last_good() {
     let mut broken = rules("Done");
     broken["health"][0]["when"] = json!("status.phase ==");
     world.write("widgets", broken).await;
-    let told = world.conditions("widgets", [("Compiled", "False"), ("InUse", "Unknown")]).await;
+    let told = world.conditions("widgets", [("Compiled", "False"), ("InUse", "False")]).await;
     assert!(message(&told, "Compiled").contains("does not parse"), "{told:#?}");
     assert_eq!(told.int(&["status", "lastGood", "generation"]), Some(1));
     assert_eq!(health(&engine, "Ready"), Some(Health::Healthy));

@@ -3,13 +3,16 @@
 //!
 //! **Invariant:** host and agents of one version judge objects alike, since they build their engine here.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use outrigger_addon::Addon;
 use outrigger_addon_velero::Velero;
 use outrigger_engine::{Engine, Layer};
-use outrigger_workbench::load;
+use outrigger_workbench::{files, load};
 use serde_json::{Value, json};
 
 /// The addons that are linked into this binary.
@@ -23,8 +26,9 @@ pub fn engine(directory: Option<&Path>) -> Result<Arc<Engine>> {
     let engine = Engine::standard();
     let mut interpreters = Vec::new();
     if let Some(directory) = directory {
-        let (loaded, faults) = load::all(&[directory])
-            .with_context(|| format!("the interpreters in {} cannot be read", directory.display()))?;
+        let unreadable = || format!("the interpreters in {} cannot be read", directory.display());
+        let (loaded, faults) =
+            load::all(&with_libraries(directory).with_context(unreadable)?).with_context(unreadable)?;
         for fault in faults {
             tracing::error!(%fault, "an interpreter is left out");
         }
@@ -42,6 +46,15 @@ pub fn engine(directory: Option<&Path>) -> Result<Arc<Engine>> {
         tracing::warn!(%conflict, "two interpreters want to answer one question");
     }
     Ok(Arc::new(engine))
+}
+
+/// A directory, and the shared libraries in it: those are loaded only where they are named.
+fn with_libraries(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = vec![directory.to_owned()];
+    for entry in std::fs::read_dir(directory)? {
+        paths.extend(Some(entry?.path()).filter(|path| files::is_library(path)));
+    }
+    Ok(paths)
 }
 
 fn no_config() -> Value {

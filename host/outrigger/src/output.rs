@@ -1,5 +1,7 @@
 //! Printing data: tables for people, JSON and YAML for programs.
 
+use std::io::{self, Write};
+
 use anyhow::Result;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -15,10 +17,17 @@ pub fn table(header: &[&str]) -> Table {
 
 /// Prints a value as JSON or YAML, or the table that stands for it.
 pub fn print<T: Serialize>(output: Output, value: &T, table: impl FnOnce(&T) -> String) -> Result<()> {
-    match output {
-        Output::Table => println!("{}", table(value)),
-        Output::Json => println!("{}", serde_json::to_string_pretty(value)?),
-        Output::Yaml => print!("{}", serde_saphyr::to_string(value)?),
+    let mut text = match output {
+        Output::Table => table(value),
+        Output::Json => serde_json::to_string_pretty(value)?,
+        Output::Yaml => serde_saphyr::to_string(value)?,
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
     }
-    Ok(())
+    match io::stdout().write_all(text.as_bytes()) {
+        // The reader, such as `head`, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

@@ -175,3 +175,46 @@ async fn every_engine_changes_what_is_shown() {
     api::delete(hub, &webhooks(), &key("", "widgets")).await;
     judged(&world, "the generic rules judge again", "Healthy", "Unhealthy").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shared_library_changes_what_is_shown() {
+    let library = crate::library::lantern();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(&library, directory.path().join(library.file_name().unwrap())).unwrap();
+    let flags = ["--interpreters".to_owned(), directory.path().display().to_string()];
+    let world = World::start_with("library", &flags).await.push(&[("east", 1)]).await;
+    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let crd = object(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "lanterns.examples.outrigger.io"},
+        "spec": {
+            "group": "examples.outrigger.io", "scope": "Namespaced",
+            "names": {"kind": "Lantern", "plural": "lanterns"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": open}}],
+        },
+    }));
+    for client in [&world.hub, world.of("east")] {
+        install_crds(client.kube(), std::slice::from_ref(&crd)).await.unwrap();
+    }
+    let mut lanterns = api::kind("examples.outrigger.io/v1", "Lantern", "lanterns", true);
+    lanterns.has_status = true;
+    let selectors = json!([{"apiVersion": "examples.outrigger.io/v1", "kind": "Lantern"}]);
+    world.policy("lanterns", selectors, json!({"clusterAffinity": {"clusterNames": ["east"]}})).await;
+    world.create(&lanterns, "hall", json!({"spec": {"lamps": 3}})).await;
+    api::until_is(world.of("east"), &lanterns, world.key("hall"), "it arrives", |_| true).await;
+    // No generic rule knows these words.
+    for (state, health) in [("Burning", "Healthy"), ("Dim", "Unhealthy")] {
+        let patch = outrigger_runtime::Patch::Merge(json!({"status": {"state": state, "lit": 2}}));
+        let status = outrigger_runtime::Subresource::Status;
+        world.of("east").patch(&lanterns, &world.key("hall"), &patch, status).await.unwrap();
+        api::until_is(&world.hub, &api::bindings(), world.key("hall-lantern"), "the library judges", |binding| {
+            healths(binding).get("east").is_some_and(|told| told == health)
+        })
+        .await;
+    }
+    api::until_is(&world.hub, &lanterns, world.key("hall"), "the library aggregates", |hall| {
+        hall.int(&["status", "lit"]) == Some(2) && hall.str(&["status", "state"]) == Some("Dim")
+    })
+    .await;
+}

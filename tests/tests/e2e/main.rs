@@ -19,6 +19,8 @@ mod documentation;
 mod durability;
 mod interpreters;
 mod isolation;
+#[path = "../engines/library.rs"]
+mod library;
 mod member;
 mod propagation;
 mod sweep;

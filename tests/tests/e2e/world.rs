@@ -35,17 +35,17 @@ pub struct Plane {
 
 impl Plane {
     /// Starts it in a directory, or over the API server that the environment names.
-    pub async fn start(directory: &Path) -> Self {
+    pub async fn start(directory: &Path, flags: &[String]) -> Self {
         let text = |path: &Path| path.display().to_string();
         if let Some(file) = external() {
             let health = format!("127.0.0.1:{}", free_port());
             let args = ["serve", "--kubeconfig", &text(&file), "--health-listen", &health].map(str::to_owned);
-            return Self::run(file, args.to_vec(), "leading").await;
+            return Self::run(file, [&args[..], flags].concat(), "leading").await;
         }
         let data = directory.join("hub");
         let listen = format!("127.0.0.1:{}", free_port());
         let args = ["serve", "--data-dir", &text(&data), "--listen", &listen].map(str::to_owned);
-        Self::run(data.join("admin.kubeconfig"), args.to_vec(), "try: kubectl").await
+        Self::run(data.join("admin.kubeconfig"), [&args[..], flags].concat(), "try: kubectl").await
     }
 
     async fn run(kubeconfig: PathBuf, args: Vec<String>, until: &'static str) -> Self {
@@ -90,6 +90,11 @@ pub struct World {
 impl World {
     /// A control plane without members, and a namespace named for the test.
     pub async fn start(test: &str) -> Self {
+        Self::start_with(test, &[]).await
+    }
+
+    /// The same, with further arguments for `serve`.
+    pub async fn start_with(test: &str, flags: &[String]) -> Self {
         let turn = match external() {
             Some(file) => {
                 let turn = TURN.lock().await;
@@ -99,7 +104,7 @@ impl World {
             None => None,
         };
         let directory = tempfile::tempdir().unwrap();
-        let plane = Plane::start(directory.path()).await;
+        let plane = Plane::start(directory.path(), flags).await;
         let hub = api::client(&plane.kubeconfig, "hub").await;
         let listed = |object: Option<&Object>| object.is_none();
         api::until(&hub, &api::clusters(), key("", "no-such"), "the API is there", listed).await;

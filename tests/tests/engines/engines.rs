@@ -1,8 +1,6 @@
 //! The five engines, each with its interpreter of lanterns.
 
 use std::{
-    path::Path,
-    process::Command,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -17,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     lantern::Lantern,
+    library,
     server::{Reply, Server},
 };
 
@@ -33,7 +32,7 @@ pub static ALL: LazyLock<Vec<One>> = LazyLock::new(|| {
     let lua = outrigger_lua::Customization::new(&lua).expect("it loads").interpreter();
     // The longest objects take long where nothing is optimized.
     let patient = Options { deadline: Duration::from_secs(30), ..Options::default() };
-    let library = outrigger_library::load(library(), patient).expect("it loads");
+    let library = outrigger_library::load(library::lantern(), patient).expect("it loads");
     vec![
         One::new("linked in", Layer::Addon, Arc::new(Lantern)),
         One::new("declarative", Layer::UserCustomization, declarative),
@@ -49,19 +48,6 @@ impl One {
         engine.install(layer, vec![interpreter]);
         Self { name, engine }
     }
-}
-
-fn library() -> std::path::PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libraries");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--offline", "--quiet", "-p", "outrigger-interpreter", "--examples", "--target-dir"])
-        .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let name = format!("{}lantern{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    target.join("debug/examples").join(name)
 }
 
 /// A webhook over HTTPS that asks the same code behind Karmada's protocol. Its server lives as long as the tests.

@@ -5,6 +5,7 @@ mod cases;
 mod engines;
 #[path = "../../../sdk/interpreter/examples/lantern/lantern.rs"]
 mod lantern;
+mod library;
 mod odd;
 // The webhooks' own tests use more of it.
 #[allow(dead_code)]

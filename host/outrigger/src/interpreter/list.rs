@@ -95,7 +95,7 @@ pub async fn run(args: List) -> Result<()> {
 }
 
 /// Puts what is applied to a control plane into the user layer.
-async fn add_applied(engine: &Engine, hub: &Hub) -> Result<Vec<Fault>> {
+pub async fn add_applied(engine: &Engine, hub: &Hub) -> Result<Vec<Fault>> {
     let connection = connect::hub(hub).await?;
     let mut interpreters = Vec::new();
     let mut faults = Vec::new();

@@ -12,7 +12,7 @@ use outrigger_workbench::{
 };
 use serde_json::Value;
 
-use super::live;
+use super::{list, live};
 use crate::{
     cli::{Hub, Output},
     engine, output,
@@ -79,7 +79,7 @@ pub struct Run {
     /// How to print it.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// The control plane of the live object.
+    /// The control plane of the live object; the interpreters that are applied to it answer.
     #[command(flatten)]
     pub hub: Hub,
 }
@@ -105,6 +105,11 @@ pub fn layer(text: &str) -> Result<Layer, String> {
 pub async fn run(args: Run) -> Result<()> {
     let inquiry = inquiry(&args)?;
     let engine = engine::engine(None)?;
+    if args.live.is_some() && args.interpreter.is_empty() {
+        for fault in list::add_applied(&engine, &args.hub).await? {
+            eprintln!("{fault}");
+        }
+    }
     add(&engine, &args.interpreter)?;
     let subjects = match &args.live {
         Some(wanted) => vec![live::subject(&args.hub, &args.namespace, wanted).await?],
