@@ -105,16 +105,16 @@ pub fn layer(text: &str) -> Result<Layer, String> {
 pub async fn run(args: Run) -> Result<()> {
     let inquiry = inquiry(&args)?;
     let engine = engine::engine(None)?;
-    if args.live.is_some() && args.interpreter.is_empty() {
-        for fault in list::add_applied(&engine, &args.hub).await? {
-            eprintln!("{fault}");
-        }
-    }
     add(&engine, &args.interpreter)?;
     let subjects = match &args.live {
         Some(wanted) => vec![live::subject(&args.hub, &args.namespace, wanted).await?],
         None => objects::subjects(&args.files)?,
     };
+    if args.live.is_some() && args.interpreter.is_empty() {
+        for fault in list::add_applied(&engine, &args.hub).await? {
+            eprintln!("{fault}");
+        }
+    }
     if subjects.is_empty() {
         bail!("there is no object in {}", listed(&args.files));
     }
