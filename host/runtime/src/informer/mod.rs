@@ -306,17 +306,14 @@ impl Informer {
 impl Shared {
     fn tell(&self, change: impl FnOnce(&mut Cache) -> Vec<Change>, complete: bool) -> usize {
         let handlers = self.handlers.lock();
-        let mut changes = change(&mut self.cache.write());
-        let count = changes.len();
+        let changes = change(&mut self.cache.write());
+        let tell = |change: &Change| handlers.iter().for_each(|(_, handler)| handler(change));
+        changes.iter().for_each(tell);
+        // Whoever waits for this may rely on what handlers have made of the changes.
         if complete && !self.synced.send_replace(true) {
-            changes.push(Change::Synced);
+            tell(&Change::Synced);
         }
-        for change in &changes {
-            for (_, handler) in handlers.iter() {
-                handler(change);
-            }
-        }
-        count
+        changes.len()
     }
 }
 
