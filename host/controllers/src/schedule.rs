@@ -146,14 +146,16 @@ fn placement_changed(binding: &Binding, placement: &Placement) -> bool {
 }
 
 fn replicas_changed(binding: &Binding, placement: &Placement) -> bool {
+    placement.replica_scheduling.is_some() && !shares_add_up(binding, placement)
+}
+
+/// Whether the clusters' replicas are those that the binding asks for now.
+pub(crate) fn shares_add_up(binding: &Binding, placement: &Placement) -> bool {
     let spec = &binding.spec;
-    if placement.replica_scheduling.is_none() {
-        return false;
-    }
     match kind_of(placement) {
-        ReplicaSchedulingType::Duplicated => spec.clusters.iter().any(|target| target.replicas != spec.replicas),
+        ReplicaSchedulingType::Duplicated => spec.clusters.iter().all(|target| target.replicas == spec.replicas),
         ReplicaSchedulingType::Divided => {
-            spec.clusters.iter().map(|target| i64::from(target.replicas)).sum::<i64>() != i64::from(spec.replicas)
+            spec.clusters.iter().map(|target| i64::from(target.replicas)).sum::<i64>() == i64::from(spec.replicas)
         }
     }
 }

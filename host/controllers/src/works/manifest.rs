@@ -23,6 +23,7 @@ use crate::binding::Binding;
 use crate::overrides::{Applied, Overrides};
 use crate::policy::{CLAIM_ANNOTATIONS, CLAIM_LABELS};
 use crate::prune::prune;
+use crate::schedule::shares_add_up;
 
 /// A manifest, and what goes with it on the Work.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,13 +53,22 @@ pub(super) struct Maker<'a> {
     /// Whether the template's generation counts changes of its spec alone; that of a kind without a
     /// status subresource rises with every status, and means nothing to members.
     pub(super) counts_spec: bool,
+    /// Whether the shares are those of the template as it is; see [`is_settled`].
+    pub(super) settled: bool,
     /// Completions by cluster, where they are divided.
     pub(super) completions: Option<Vec<(String, i64)>>,
 }
 
 impl Maker<'_> {
     /// Makes the manifest for one cluster. A failure says what failed, for people.
-    pub(super) fn make(&self, target: &TargetCluster, cluster: &Cluster, work: &ObjectKey) -> Result<Manifest, String> {
+    /// `before` is what the Work holds now.
+    pub(super) fn make(
+        &self,
+        target: &TargetCluster,
+        cluster: &Cluster,
+        work: &ObjectKey,
+        before: Option<&Value>,
+    ) -> Result<Manifest, String> {
         let (engine, template, binding) = (self.engine, self.template, self.binding);
         let mut object = template.clone();
         if is_workload(&binding.spec)
@@ -89,13 +99,39 @@ impl Maker<'_> {
         unclaim(&mut object);
         if !engine.is_unmarked(&template.gvk()) {
             mark(&mut object, template, binding, work, conflict);
-            if self.counts_spec && template.generation() > 0 {
-                let generation = template.generation().to_string();
+            if let Some(generation) = self.generation(before) {
                 object.set(&["metadata", "annotations", annotation::TEMPLATE_GENERATION], generation);
             }
         }
         Ok(Manifest { object, applied, conflict })
     }
+
+    /// The generation that a manifest says it was made from. While shares are being counted it is the one
+    /// before: a member that has nothing to do for a new generation must not seem to have observed it.
+    fn generation(&self, before: Option<&Value>) -> Option<String> {
+        if !self.counts_spec || self.template.generation() <= 0 {
+            return None;
+        }
+        if self.settled {
+            return Some(self.template.generation().to_string());
+        }
+        let annotations = before?.get("metadata")?.get("annotations")?;
+        annotations.get(annotation::TEMPLATE_GENERATION)?.as_str().map(str::to_owned)
+    }
+}
+
+/// Whether a binding's shares are those of its template as it is: the detector has counted the replicas, and
+/// the scheduler has given each cluster its own.
+pub(super) fn is_settled(engine: &Engine, template: &Object, binding: &Binding) -> bool {
+    if !is_workload(&binding.spec) {
+        return true;
+    }
+    // Where replicas cannot be counted, what the binding says so far stands.
+    let counted = match engine.replicas(template).into_result() {
+        Ok(Some(info)) => i64::from(binding.spec.replicas) == info.replicas,
+        Ok(None) | Err(_) => true,
+    };
+    counted && binding.spec.placement.as_ref().is_none_or(|placement| shares_add_up(binding, placement))
 }
 
 /// The template's own word, if it is one of the two; else the policy's.

@@ -94,6 +94,7 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
             template,
             binding,
             counts_spec,
+            settled: manifest::is_settled(&hub.engine, template, binding),
             completions: manifest::completions(template, binding, &targets),
         };
         for target in &targets {
@@ -107,12 +108,12 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
                 continue;
             }
             let key = work_key(&binding.template(), name);
-            match maker.make(target, &cluster, &key) {
+            let existing = hub.works.get(&key);
+            match maker.make(target, &cluster, &key, existing.as_deref().and_then(plan::manifest)) {
                 Err(why) => {
                     problems.insert(name.clone(), why);
                 }
                 Ok(manifest) => {
-                    let existing = hub.works.get(&key);
                     let id = Uuid::new_v4().to_string();
                     let step = plan::step(binding, &key, name, manifest, existing.as_deref(), &id);
                     steps.push((key, step));

@@ -61,6 +61,11 @@ fn is_suspended(suspension: Option<&BindingSuspension>, cluster: &str) -> bool {
         || policy.dispatching_on_clusters.as_ref().is_some_and(|on| on.cluster_names.iter().any(|name| name == cluster))
 }
 
+/// What a Work holds.
+pub(super) fn manifest(work: &Object) -> Option<&Value> {
+    work.get(&["spec", "workload", "manifests"])?.get(0)
+}
+
 /// Brings the Work of one cluster to hold a manifest; `new_id` is the permanent id of one without. What others have put on it stays, but for the
 /// marks that are ours.
 pub(super) fn step(

@@ -123,9 +123,18 @@ async fn a_kind_that_nobody_described_is_scheduled_judged_and_added_up() {
     let Answer::Value(Given::Health(report)) = &step.answer else { panic!("{step:?}") };
     assert_eq!((step.layer, report.health, &*report.rule), (Layer::Generic, Health::Healthy, "kstatus/Ready"));
 
+    world.quiet().await;
+    let before = world.hub.get(&gardens(), "default/g").await.unwrap();
     world.hub.patch(&gardens(), "default/g", json!({"spec": {"beds": 6}})).await;
     let scaled = |garden: Option<&Object>| garden.is_some_and(|garden| garden.int(&["spec", "beds"]) == Some(4));
     world.member("west").until("its share grows", &gardens(), "default/g", scaled).await;
+    world.quiet().await;
+    let after = world.hub.get(&gardens(), "default/g").await.unwrap();
+    assert_eq!(
+        after.int(&["status", "observedGeneration"]),
+        before.int(&["status", "observedGeneration"]),
+        "no controller has seen the new template"
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use outrigger_api::cluster::Cluster;
 use outrigger_api::policy::OverridePolicy;
 use outrigger_engine::Engine;
 
-use super::super::manifest::{Maker, completions};
+use super::super::manifest::{Maker, completions, is_settled};
 use super::*;
 use crate::overrides::{Override, Overrides};
 
@@ -52,12 +52,13 @@ fn make(
         template,
         binding,
         counts_spec: true,
+        settled: is_settled(&engine, template, binding),
         completions: completions(template, binding, &binding.targets()),
     };
     let key = work_key(&binding.template(), "west");
     let target = binding.targets().into_iter().find(|target| target.name == "west").unwrap();
-    let manifest = maker.make(&target, &cluster("west"), &key)?;
-    Ok(step(binding, &key, "west", manifest, existing, "w1"))
+    let made = maker.make(&target, &cluster("west"), &key, existing.and_then(manifest))?;
+    Ok(step(binding, &key, "west", made, existing, "w1"))
 }
 
 fn made(step: Step, existing: Option<&Object>) -> Object {
@@ -84,6 +85,25 @@ fn a_work_is_made_once() {
     let mut going = work.clone();
     going.set(&["metadata", "deletionTimestamp"], "2024-01-01T00:00:00Z");
     assert_eq!(make(&news, &binding(json!({})), &none, Some(&going)), Ok(Step::Wait));
+}
+
+#[test]
+fn a_new_generation_is_told_with_its_shares() {
+    let none = Overrides::default();
+    let told =
+        |work: &Object| manifest(work).unwrap()["metadata"]["annotations"][annotation::TEMPLATE_GENERATION].clone();
+    let first = made(make(&template(json!({})), &binding(json!({})), &none, None).unwrap(), None);
+    let before = told(&first);
+    // The template asks for more, and neither detector nor scheduler has looked yet; then only the latter has not.
+    let more = template(json!({"metadata": {"generation": 50}, "spec": {"replicas": 12}}));
+    let placement = json!({"replicaScheduling": {"replicaSchedulingType": "Divided"}});
+    for uncounted in [json!({}), json!({"replicas": 12, "placement": placement})] {
+        assert_eq!(make(&more, &binding(uncounted), &none, Some(&first)), Ok(Step::Keep));
+    }
+    let divided = json!({"replicas": 12, "placement": placement, "clusters": [{"name": "east", "replicas": 3}, {"name": "west", "replicas": 9}]});
+    let second = made(make(&more, &binding(divided), &none, Some(&first)).unwrap(), Some(&first));
+    assert_eq!((told(&second), before != told(&second)), (json!("50"), true));
+    assert_eq!(manifest(&second).unwrap()["spec"]["replicas"], 9);
 }
 
 #[test]
