@@ -3,12 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use outrigger_api::config::ResourceInterpreterWebhookConfiguration;
-use outrigger_engine::{Declarative, cases::Case};
+use outrigger_engine::{Declarative, cases::Case, declarative};
 use outrigger_interpreter::{Interpreter, Operation};
 use outrigger_lua::Customization;
 use outrigger_object::{Gvk, Object};
 use outrigger_runtime::from_object;
-use serde::Deserialize;
 
 use crate::source::{Key, Kind};
 
@@ -46,13 +45,9 @@ pub fn scope(interpreters: &[Arc<dyn Interpreter>]) -> (Vec<String>, Vec<String>
 pub fn compile(key: &Key, object: &Object) -> Result<Compiled, String> {
     match key.kind {
         Kind::Interpreter => {
-            // JSON is YAML.
-            let text = serde_json::to_string(&written(object)).map_err(|error| error.to_string())?;
-            let interpreter = Declarative::parse(&key.to_string(), &text).map_err(|error| error.to_string())?;
-            let cases = match object.get(&["spec", "cases"]) {
-                Some(cases) => Vec::deserialize(cases).map_err(|error| format!("spec.cases: {error}"))?,
-                None => Vec::new(),
-            };
+            let source = key.to_string();
+            let interpreter = Declarative::from_object(&source, object).map_err(|error| error.to_string())?;
+            let cases = declarative::cases_of(&source, object).map_err(|error| error.to_string())?;
             Ok(Compiled { interpreters: vec![interpreter], cases, configuration: None })
         }
         Kind::Customization => {
@@ -65,12 +60,4 @@ pub fn compile(key: &Key, object: &Object) -> Result<Compiled, String> {
             Ok(Compiled { configuration: Some(configuration), ..Compiled::default() })
         }
     }
-}
-
-/// What the user wrote of an object.
-fn written(object: &Object) -> Object {
-    let mut written = object.clone();
-    written.remove(&["status"]);
-    written.set(&["metadata"], serde_json::json!({"name": object.name()}));
-    written
 }

@@ -18,9 +18,8 @@ use crate::{
     Shared,
     compile::compile,
     kinds::{self, IN_USE, Status},
-    registry::Registry,
+    registry::{Good, Registry},
     source::{Key, Kind, with_body},
-    stage::Good,
 };
 
 /// See the module.

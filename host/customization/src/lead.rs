@@ -14,10 +14,10 @@ use crate::{
     compile::{compile, scope},
     follow,
     kinds::{self, CASES_PASSED, COMPILED, CONFLICTS, IN_USE, LastGood, Status},
-    registry::Known,
+    registry::{Good, Known},
     sample::samples,
     source::{Key, Kind},
-    stage::{Check, Good, Verdict, judge},
+    stage::{Check, Verdict, judge},
 };
 
 /// How often counts are written, where they have changed.

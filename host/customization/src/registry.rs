@@ -10,8 +10,9 @@ use outrigger_webhook::{Hooked, Webhooks};
 use serde_json::Value;
 
 use crate::{
+    compile::Compiled,
     source::{Key, Kind},
-    stage::{Good, Verdict},
+    stage::Verdict,
 };
 
 /// All that is known of the objects that hold interpreters.
@@ -29,6 +30,17 @@ pub struct Known {
     pub good: Option<Good>,
     /// What was judged last, and what came of it.
     pub judged: Option<(Arc<Value>, Verdict)>,
+}
+
+/// A state of a source that is in use.
+#[derive(Clone)]
+pub struct Good {
+    /// The generation.
+    pub generation: i64,
+    /// What was compiled.
+    pub compiled: Arc<Compiled>,
+    /// What it was compiled from.
+    pub body: Arc<Value>,
 }
 
 impl Registry {

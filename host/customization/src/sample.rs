@@ -1,7 +1,7 @@
 //! Live objects to try a change on.
 
-use outrigger_api::{names, work::AggregatedStatusItem};
-use outrigger_interpreter::{Health, StatusItem};
+use outrigger_api::names;
+use outrigger_interpreter::StatusItem;
 use outrigger_object::{Gvk, Object, ObjectKey, Resource};
 use outrigger_runtime::{Client, Discovery, ListParams, Lookup};
 use serde::Deserialize;
@@ -47,16 +47,7 @@ async fn items(client: &Client, template: &Object) -> Vec<StatusItem> {
     };
     let key = ObjectKey::new(template.namespace(), names::binding(template.kind(), template.name()));
     let Ok(Some(binding)) = client.get_opt(&resource, &key).await else { return Vec::new() };
+    // Interpreters take the items in the form that bindings have them in.
     let items = binding.get(&["status", "aggregatedStatus"]).and_then(|items| Vec::deserialize(items).ok());
-    items.unwrap_or_default().into_iter().map(of_api).collect()
-}
-
-fn of_api(item: AggregatedStatusItem) -> StatusItem {
-    StatusItem {
-        cluster_name: item.cluster_name,
-        status: item.status.map(|status| status.0),
-        applied: item.applied,
-        applied_message: item.applied_message,
-        health: Health::Unknown,
-    }
+    items.unwrap_or_default()
 }

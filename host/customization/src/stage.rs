@@ -8,7 +8,7 @@
 //!
 //! A difference on live objects is no failure, since differing is what an interpreter is for; it is said.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use outrigger_engine::{Engine, Layer, cases};
 use outrigger_interpreter::{Answer, Given, Interpreter, Question, StatusItem};
@@ -174,15 +174,4 @@ fn in_member(template: &Object, item: &StatusItem) -> Object {
         object.set(&["status"], status.clone());
     }
     object
-}
-
-/// What a source is known by in the registry.
-#[derive(Clone)]
-pub struct Good {
-    /// The generation.
-    pub generation: i64,
-    /// What was compiled.
-    pub compiled: Arc<Compiled>,
-    /// What it was compiled from.
-    pub body: Arc<serde_json::Value>,
 }
