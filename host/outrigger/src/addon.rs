@@ -42,7 +42,7 @@ fn listed(manifest: &Manifest) -> Listed {
     });
     Listed {
         name: manifest.name.clone(),
-        version: manifest.versions.addon.clone(),
+        version: manifest.versions.addon.to_string(),
         description: manifest.description.clone(),
         source: "linked in",
         kinds: kinds.collect(),

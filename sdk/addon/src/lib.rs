@@ -4,9 +4,11 @@
 //! **Invariant:** an addon sees the SDK and nothing of the host.
 
 mod addon;
+mod controller;
 mod crd;
-mod manifest;
+pub mod manifest;
 
 pub use addon::{Addon, Error};
+pub use controller::{CallError, CallErrorKind, Cluster, Controller, EventKind, Host, Outcome, Place, Request, Watch};
 pub use crd::Crd;
-pub use manifest::{KindSupport, Manifest, Stability, UninstallPolicy, Versions};
+pub use manifest::{KindSupport, Manifest, Requirement, Stability, UninstallPolicy, Versions};

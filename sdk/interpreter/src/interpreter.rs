@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use outrigger_object::{Gvk, Object};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Answer, ClusterFacts, Component, Dependency, HealthReport, LifeCycle, Question, ReplicaInfo, StatusItem};
 
 /// The questions that can be asked of a kind. The first eight are Karmada's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[repr(u8)]
 pub enum Operation {
     /// How many replicas does it ask for, and what does each need?
