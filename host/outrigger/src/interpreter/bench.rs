@@ -16,8 +16,10 @@ use crate::{allocator, cli::Output, engine, output};
 
 /// Measure time and allocations of each operation, by interpreter.
 ///
-/// Asks every interpreter that answers about the objects: sample objects with scripts that ship with the binary,
-/// unless others are named. Figures of a debug build say little; the machine should be quiet.
+/// Asks every interpreter that answers about the objects: samples of a Deployment, CloneSet, Workflow and
+/// FlinkDeployment with Lua scripts for them, which ship with the binary, unless others are named. Then come what
+/// it costs to find that nobody answers, and to load and compile the whole catalogue. Figures of a debug build say
+/// little; the machine should be quiet.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Native, declarative and Lua on the sample objects
@@ -60,9 +62,11 @@ pub fn run(args: &Bench) -> Result<()> {
         bail!("there is no object to ask about");
     }
     allocator::count();
-    let mut costs = bench::run(&engine, &samples, Duration::from_millis(args.time), allocator::counted);
-    if let Some(operation) = args.operation {
-        costs.retain(|cost| cost.operation == Some(operation));
+    let budget = Duration::from_millis(args.time);
+    let mut costs = bench::run(&engine, &samples, budget, allocator::counted);
+    match args.operation {
+        Some(operation) => costs.retain(|cost| cost.operation == Some(operation)),
+        None => costs.extend(bench::surroundings(&engine, budget, allocator::counted)),
     }
     output::print(args.output, &costs, |costs| table(costs))?;
     match costs.iter().find_map(|cost| cost.error.as_ref()) {
