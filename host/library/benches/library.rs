@@ -4,7 +4,10 @@
 use std::{hint::black_box, path::Path, process::Command};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use outrigger_interpreter::{Answer, Given, Interpreter, Question, abi::Call};
+use outrigger_interpreter::{
+    Answer, Given, Interpreter, Question,
+    abi::{Call, read},
+};
 use outrigger_library::{Options, load};
 use outrigger_object::Object;
 use serde_json::{Value, json};
@@ -52,18 +55,22 @@ fn lantern(labels: usize) -> Object {
 /// What a library does, without a library.
 fn through_json(question: &Question<'_>) -> Answer<Given> {
     let text = serde_json::to_vec(&Call::Question(question.clone())).expect("JSON");
-    let Ok(Call::Question(question)) = serde_json::from_slice(&text) else { panic!("a question") };
+    let Ok(Call::Question(question)) = read(&text) else { panic!("a question") };
     let text = serde_json::to_vec(&question.put_to(&lantern::Lantern)).expect("JSON");
-    serde_json::from_slice(&text).expect("an answer")
+    read(&text).expect("an answer")
 }
 
 fn bench(criterion: &mut Criterion) {
     let library = load(build(), Options::default()).expect("a library");
     for (size, object) in [("small", lantern(0)), ("large", lantern(20))] {
         let bytes = serde_json::to_vec(&object).expect("JSON").len();
+        let text = serde_json::to_string(&object).expect("JSON");
         let mut group = criterion.benchmark_group(format!("{size} ({bytes} bytes)"));
         let health = Question::InterpretHealth { object: (&object).into() };
         let revise = Question::ReviseReplica { object: (&object).into(), replicas: 5 };
+        group.bench_function("object/copy", |b| b.iter(|| black_box(&object).clone()));
+        group.bench_function("object/to JSON", |b| b.iter(|| serde_json::to_vec(black_box(&object))));
+        group.bench_function("object/from JSON", |b| b.iter(|| serde_json::from_str::<Object>(black_box(&text))));
         for (name, question) in [("health", health), ("revise", revise)] {
             let asked = |interpreter: &dyn Interpreter| black_box(question.clone().put_to(interpreter));
             group.bench_function(format!("{name}/linked in"), |b| b.iter(|| asked(&lantern::Lantern)));

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 use outrigger_interpreter::{
     Answer, ClusterFacts, Component, Dependency, Given, HealthReport, Interpreter, Operations, Question, ReplicaInfo,
     StatusItem, Support,
-    abi::{Call, Hello, UNWINDS},
+    abi::{Call, Hello, UNWINDS, read},
 };
 use outrigger_object::{Gvk, Object};
 use serde::de::DeserializeOwned;
@@ -57,7 +57,7 @@ fn open(path: &Path, options: Options) -> Result<Arc<dyn Interpreter>, Problem> 
         Failure::NoThread(message) => Problem::NoThread(std::io::Error::other(message)),
         failure => Problem::Hello(failure.to_string()),
     })?;
-    let hello: Hello = serde_json::from_slice(&hello).map_err(|error| Problem::Hello(error.to_string()))?;
+    let hello: Hello = read(&hello).map_err(|error| Problem::Hello(error.to_string()))?;
     if !hello.features.iter().any(|feature| feature == UNWINDS) {
         return Err(Problem::Aborts);
     }
@@ -91,7 +91,7 @@ impl Library {
             let limit = self.options.answer_limit;
             return Err(Error::limit(format_args!("the answer has {} bytes; at most {limit} are taken", given.len())));
         }
-        serde_json::from_slice(&given).map_err(|error| Error::internal(format_args!("not an answer: {error}")))
+        read(&given).map_err(|error| Error::internal(format_args!("not an answer: {error}")))
     }
 
     /// Asks, and takes the form of answer that belongs to the question.

@@ -1,13 +1,20 @@
 //! [`Slot`]: where one caller and one worker meet.
 //!
 //! ```text
-//!   Empty ──post──▶ Posted ──worker──▶ Done ──take──▶ Empty
-//!                     │                                 ▲
-//!                     └──give up──▶ Abandoned ──worker──┘
+//!            ┌──────── worker ────────┬─────────────┐
+//!            ▼                        │             │
+//!   Idle ──post──▶ Posted ──caller──▶ Waited     Abandoned
+//!    │ ▲  ▲          │  └──give up────┴─────────────▲
+//!    │ │  └──worker──┘
+//!    ▼ │
+//!   Asleep ──post──▶ Posted
 //! ```
 //!
-//! **Invariant:** the buffer and the result belong to the caller in Empty and Done, and to the worker in Posted
-//! and Abandoned.
+//! Each side looks for a while before it sleeps, and says so (Asleep, Waited), so that the other side makes a
+//! system call only to wake somebody who sleeps.
+//!
+//! **Invariant:** question and result belong to the caller in Idle and Asleep, and to the worker in all other
+//! states.
 
 use std::{
     hint::spin_loop,
@@ -19,18 +26,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::raw::{Given, Raw};
 
-const EMPTY: u8 = 0;
-const POSTED: u8 = 1;
-const DONE: u8 = 2;
-const ABANDONED: u8 = 3;
-const CLOSED: u8 = 4;
+/// The worker looks for something to do.
+const IDLE: u8 = 0;
+/// The worker sleeps.
+const ASLEEP: u8 = 1;
+/// The worker has something to do, and the caller looks for the result.
+const POSTED: u8 = 2;
+/// The worker has something to do, and the caller sleeps.
+const WAITED: u8 = 3;
+/// The worker has something to do, and nobody waits for it.
+const ABANDONED: u8 = 4;
+/// The worker is to end.
+const CLOSED: u8 = 5;
 
-/// How long a caller looks for the result before it sleeps: a little longer than most answers take.
-const CALLER_LOOKS: Duration = Duration::from_micros(20);
+/// How long a caller looks for the result before it sleeps: longer than an answer about an object of a few
+/// kilobytes takes. To sleep and be woken costs about a third of that.
+const CALLER_LOOKS: Duration = Duration::from_micros(100);
 /// How long a worker looks for the next call before it sleeps.
 const WORKER_LOOKS: Duration = Duration::from_micros(20);
 
@@ -39,15 +54,19 @@ static LOOKS: LazyLock<bool> = LazyLock::new(|| thread::available_parallelism().
 
 /// Where one caller and one worker meet.
 pub(crate) struct Slot {
-    state: AtomicU8,
+    state: State,
     inner: Mutex<Inner>,
+    ended: Condvar,
 }
+
+/// The state has cache lines of its own: one side looks at it while the other works on the rest.
+#[repr(align(128))]
+struct State(AtomicU8);
 
 #[derive(Default)]
 struct Inner {
     question: Vec<u8>,
     result: Option<Given>,
-    caller: Option<Thread>,
 }
 
 /// What the worker should do.
@@ -64,7 +83,7 @@ pub(crate) enum Ended {
 
 impl Slot {
     pub fn new() -> Self {
-        Self { state: AtomicU8::new(EMPTY), inner: Mutex::default() }
+        Self { state: State(AtomicU8::new(IDLE)), inner: Mutex::default(), ended: Condvar::new() }
     }
 
     /// The caller's part: writes a question and wakes the worker.
@@ -73,75 +92,85 @@ impl Slot {
             let mut inner = self.inner.lock();
             inner.question.clear();
             write(&mut inner.question);
-            inner.caller = Some(thread::current());
         }
-        self.state.store(POSTED, Ordering::Release);
-        worker.unpark();
+        if self.state.swap(POSTED) == ASLEEP {
+            worker.unpark();
+        }
     }
 
     /// The caller's part: waits for the result. `Err` when the deadline is over, and then the slot is the
     /// worker's alone until its call ends.
     pub fn take(&self, deadline: Instant) -> Result<Option<Given>, ()> {
-        let done = || self.state.load(Ordering::Acquire) == DONE;
-        if !look(CALLER_LOOKS, done) {
-            while !done() {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    let given_up = self.state.compare_exchange(POSTED, ABANDONED, Ordering::AcqRel, Ordering::Acquire);
-                    if given_up.is_ok() {
-                        return Err(());
-                    }
-                    break;
+        let ended = || matches!(self.state.now(), IDLE | ASLEEP);
+        let seen = look(CALLER_LOOKS, ended);
+        let mut inner = self.inner.lock();
+        if !seen {
+            self.state.change(POSTED, WAITED);
+            while !ended() {
+                if self.ended.wait_until(&mut inner, deadline).timed_out() && self.state.change(WAITED, ABANDONED) {
+                    return Err(());
                 }
-                thread::park_timeout(left);
             }
         }
-        let result = self.inner.lock().result.take();
-        self.state.store(EMPTY, Ordering::Release);
-        Ok(result)
+        Ok(inner.result.take())
     }
 
     /// Ends the worker, once it has nothing to do.
     pub fn close(&self, worker: &Thread) {
-        self.state.store(CLOSED, Ordering::Release);
+        self.state.swap(CLOSED);
         worker.unpark();
     }
 
     /// The worker's part: waits for something to do.
     pub fn wait(&self) -> Task {
-        let state = || self.state.load(Ordering::Acquire);
-        let posted = || matches!(state(), POSTED | CLOSED);
-        if !look(WORKER_LOOKS, posted) {
+        let posted = || !matches!(self.state.now(), IDLE | ASLEEP);
+        if !look(WORKER_LOOKS, posted) && self.state.change(IDLE, ASLEEP) {
             while !posted() {
                 thread::park();
             }
         }
-        if state() == CLOSED { Task::End } else { Task::Call }
+        if self.state.now() == CLOSED { Task::End } else { Task::Call }
     }
 
     /// The worker's part: does it, and leaves the result.
     pub fn run(&self, raw: &Raw) -> Ended {
         let question = std::mem::take(&mut self.inner.lock().question);
         let result = if question.is_empty() { raw.hello() } else { raw.call(&question) };
-        let caller = {
+        {
             let mut inner = self.inner.lock();
             inner.question = question;
             inner.result = result;
-            inner.caller.take()
-        };
-        match self.state.compare_exchange(POSTED, DONE, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                if let Some(caller) = caller {
-                    caller.unpark();
-                }
-                Ended::InTime
-            }
-            Err(_) => {
-                self.inner.lock().result = None;
-                self.state.store(EMPTY, Ordering::Release);
-                Ended::Late
-            }
         }
+        match self.state.swap(IDLE) {
+            ABANDONED => {
+                // The pool does not have the worker back yet, so no caller is there.
+                self.inner.lock().result = None;
+                return Ended::Late;
+            }
+            WAITED => {
+                // Who said that it sleeps held the lock until it did.
+                drop(self.inner.lock());
+                self.ended.notify_all();
+            }
+            _ => {}
+        }
+        Ended::InTime
+    }
+}
+
+impl State {
+    fn now(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Sets it, and gives what it was.
+    fn swap(&self, to: u8) -> u8 {
+        self.0.swap(to, Ordering::AcqRel)
+    }
+
+    /// Sets it if it is as expected.
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
