@@ -11,14 +11,15 @@
 //! The format is that of Karmada's own cases: `desiredObj`, `observedObj`, `statusItems`, `inputReplicas`, and
 //! in `output` the keys `replica`, `requires`, `components`, `revised`, `retained`, `aggregatedStatus`, `status`,
 //! `healthy`, `dependencies`, by operation. `"{{EXCLUDE}}"` stands for anything, quantities compare as
-//! quantities, dependencies as a set, components by name. Two keys are our own: `health`, the whole report, and `failed`, a
-//! part of the message with which the operation must fail.
+//! quantities, dependencies as a set, components by name. Our own are `health`, the whole report, `failed`, a part of
+//! the message with which the operation must fail, and, for the operation Localize, `cluster` (what is known of it) and
+//! in `output` `localized`.
 
 mod compare;
 
 use std::fmt;
 
-use outrigger_interpreter::{Answer, Health, HealthReport, Operation, StatusItem};
+use outrigger_interpreter::{Answer, ClusterFacts, Health, HealthReport, Operation, StatusItem};
 use outrigger_object::{Object, diff::Difference};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -48,6 +49,9 @@ pub struct Case {
     /// Replicas to write.
     #[serde(default)]
     pub input_replicas: Option<i64>,
+    /// The cluster that the object is for.
+    #[serde(default)]
+    pub cluster: Option<ClusterFacts>,
     /// What must come out; without it, only that the operation does not fail.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub output: Map<String, Value>,
@@ -191,7 +195,11 @@ fn evaluate(engine: &Engine, case: &Case) -> Evaluated {
                 vec![("aggregatedStatus", object.into_value())]
             })
         }
-        Operation::Localize => missing("form for this operation"),
+        Operation::Localize => {
+            let Some(object) = template else { return missing("desiredObj") };
+            let Some(cluster) = &case.cluster else { return missing("cluster") };
+            written(engine.localize(object, cluster), |object| vec![("localized", object.into_value())])
+        }
     }
 }
 

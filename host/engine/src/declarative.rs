@@ -32,6 +32,7 @@ mod compile;
 mod dependencies;
 pub mod format;
 mod health;
+mod localize;
 pub mod mentions;
 mod path;
 mod replicas;
@@ -43,13 +44,16 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use self::cel::reads as cel_reads;
+pub use self::{
+    cel::reads as cel_reads,
+    localize::{Assignments, Change},
+};
 
 use std::sync::Arc;
 
 use outrigger_interpreter::{
-    Answer, Component, Dependency, Error, ErrorKind, HealthReport, Interpreter, LifeCycle, Operation, Operations,
-    ReplicaInfo, StatusItem, Support,
+    Answer, ClusterFacts, Component, Dependency, Error, ErrorKind, HealthReport, Interpreter, LifeCycle, Operation,
+    Operations, ReplicaInfo, StatusItem, Support,
 };
 use outrigger_object::{Gvk, Object};
 use serde::Deserialize;
@@ -74,6 +78,7 @@ pub struct Declarative {
     dependencies: Option<Vec<dependencies::Entry>>,
     status: Option<status::Reflect>,
     health: Option<Vec<health::Rule>>,
+    localize: Option<Assignments>,
     scripts: scripts::Scripts,
 }
 
@@ -109,6 +114,7 @@ impl Declarative {
             (self.dependencies.is_some(), Operation::InterpretDependency),
             (self.status.is_some(), Operation::InterpretStatus),
             (self.health.is_some(), Operation::InterpretHealth),
+            (self.localize.is_some(), Operation::Localize),
         ];
         operations
             .into_iter()
@@ -222,6 +228,10 @@ impl Interpreter for Declarative {
             return answer;
         }
         answer(self.health.as_ref().map(|rules| health::report(rules, object)))
+    }
+
+    fn localize(&self, object: Object, cluster: &ClusterFacts) -> Answer<Object> {
+        answer(self.localize.as_ref().map(|entries| entries.apply(object, cluster, &Value::Null)))
     }
 
     fn has_started(&self, observed: &Object) -> bool {

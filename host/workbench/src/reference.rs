@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt::Write};
 use serde_json::{Map, Value};
 
 /// The blocks in the order in which interpreters are written.
-const BLOCKS: [&str; 12] = [
+const BLOCKS: [&str; 13] = [
     "target",
     "lifeCycle",
     "started",
@@ -20,6 +20,7 @@ const BLOCKS: [&str; 12] = [
     "dependencies",
     "status",
     "health",
+    "localize",
     "cases",
 ];
 

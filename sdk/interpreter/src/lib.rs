@@ -18,6 +18,6 @@ pub use answer::{Answer, Error, ErrorKind};
 pub use interpreter::{Interpreter, Operation, Operations, Support};
 pub use question::{Given, Question};
 pub use values::{
-    ClusterFacts, Component, Dependency, Health, HealthReport, LabelSelector, LabelSelectorRequirement, LifeCycle,
-    NodeClaim, ReplicaInfo, ReplicaRequirements, StatusItem,
+    Assignment, ClusterFacts, Component, Dependency, Health, HealthReport, LabelSelector, LabelSelectorRequirement,
+    LifeCycle, NodeClaim, ReplicaInfo, ReplicaRequirements, StatusItem,
 };

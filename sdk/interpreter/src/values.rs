@@ -179,8 +179,29 @@ pub struct LabelSelectorRequirement {
     pub values: Vec<String>,
 }
 
+/// A field, and what is written there for one cluster. It has one of `value`, `cel` and `remove`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Assignment {
+    /// JSONPath of the field, for one place. Objects on the way to it are made; items of lists are not.
+    pub path: String,
+    /// The value, where it is the same in all clusters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+    /// CEL over `object`, as the entries before left it, `cluster` (see [`ClusterFacts`], and `zone`, the first of
+    /// its zones) and `config`, the addon's configuration; `null` leaves the field alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cel: Option<String>,
+    /// Removes the field.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remove: bool,
+    /// CEL over the same: whether the entry counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+}
+
 /// What an interpreter may know of the cluster that an object goes to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterFacts {
     /// Name of the cluster.

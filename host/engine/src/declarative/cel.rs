@@ -32,6 +32,7 @@ use super::{Result, path::Root};
 /// named there.
 const VARIABLES: [&str; 9] = ["object", "metadata", "spec", "status", "observed", "items", "values", "item", "key"];
 const REPLICAS: [&str; 9] = ["object", "metadata", "spec", "status", "replicas", "", "", "", ""];
+const LOCALIZE: [&str; 9] = ["object", "metadata", "spec", "status", "cluster", "config", "", "", ""];
 
 /// Where an expression stands, and so what it can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum Place {
     Revise,
     /// Also `items`, what clusters report, and `values`, what was found there.
     Aggregate,
+    /// Also `cluster`, the cluster that the object is for, and `config`, the configuration of the addon.
+    Localize,
 }
 
 impl Place {
@@ -60,6 +63,7 @@ impl Place {
             Self::Retain => &RETAIN,
             Self::Revise => &REPLICAS,
             Self::Aggregate => &AGGREGATE,
+            Self::Localize => &LOCALIZE,
         }
     }
 }
@@ -98,6 +102,11 @@ impl Expression {
     pub fn parse(source: &str, place: Place) -> std::result::Result<Self, String> {
         let node = program::parse(source, place.variables())?;
         Ok(Self { node, source: source.trim().to_owned(), place })
+    }
+
+    /// As it is written.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     fn fault(&self, fault: Fault) -> Error {
@@ -149,7 +158,7 @@ impl Expression {
 /// The fields that an expression reads, as chains of names from the object (those of the object in the member
 /// begin with `observed`). Fails like loading an interpreter does.
 pub fn reads(source: &str) -> std::result::Result<Vec<Vec<String>>, String> {
-    let places = [Place::Object, Place::Item, Place::Retain, Place::Revise, Place::Aggregate];
+    let places = [Place::Object, Place::Item, Place::Retain, Place::Revise, Place::Aggregate, Place::Localize];
     let mut first = None;
     for place in places {
         match Expression::parse(source, place) {
@@ -219,6 +228,11 @@ impl<'v> Scope<'v> {
             Value::map(entries.into_iter().chain(status.map(|status| ("status", Value::from(status)))))
         };
         self.with(Place::Aggregate, [("items", Value::list(items.iter().map(item).collect()))])
+    }
+
+    /// Also the cluster that the object is for, and the configuration of the addon.
+    pub fn with_cluster(self, cluster: &'v Json, config: &'v Json) -> Self {
+        self.with(Place::Localize, [("cluster", Value::from(cluster)), ("config", Value::from(config))])
     }
 
     /// Also what was found in the statuses of clusters.

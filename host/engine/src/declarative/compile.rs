@@ -1,6 +1,7 @@
 //! From the form in which an interpreter is written to the one in which it runs. Every fault is found here.
 
 mod aggregate;
+mod localize;
 mod replicas;
 mod rules;
 mod scripts;
@@ -16,6 +17,8 @@ use super::{
     target::Targets,
 };
 use crate::LoadError;
+
+pub use self::localize::assignments;
 
 type Loaded<T> = Result<T, LoadError>;
 
@@ -47,6 +50,7 @@ pub fn interpreter(source: &str, read: format::Interpreter) -> Loaded<Declarativ
         dependencies: spec.dependencies.map(|list| compiler.all(list, Compiler::dependency)).transpose()?,
         status: spec.status.map(|block| compiler.status(block)).transpose()?,
         health: spec.health.map(|list| compiler.all(list, Compiler::rule)).transpose()?,
+        localize: spec.localize.map(|list| compiler.assignments(list)).transpose()?,
         scripts,
     };
     if compiled.replicas.as_ref().is_some_and(|rule| matches!(rule.count, Count::Components))

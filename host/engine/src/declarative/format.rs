@@ -4,6 +4,7 @@
 //! server when the interpreter is an object there.
 
 mod aggregate;
+mod localize;
 mod replicas;
 mod rules;
 
@@ -15,6 +16,7 @@ use serde_saphyr::Spanned;
 
 pub use self::{
     aggregate::{AggregateStatus, Field, Op, Part},
+    localize::Assignment,
     replicas::{Claim, Component, Replicas, Resource, ReviseReplica},
     rules::{ConditionMatch, Dependency, HealthRule, Merge, Retain, RetainRule, Status, StatusField},
 };
@@ -103,6 +105,10 @@ pub struct Spec {
     /// InterpretHealth: the first rule that holds decides; when none does, health is Unknown.
     #[serde(default)]
     pub health: Option<Vec<HealthRule>>,
+    /// Localize, which Karmada has not: what is different in each cluster, in order. It comes after the number of
+    /// replicas and before override policies.
+    #[serde(default)]
+    pub localize: Option<Vec<Assignment>>,
     /// Cases that the interpreter must pass before it is used, in the form of case files.
     #[serde(default)]
     pub cases: Option<Vec<Map<String, Value>>>,

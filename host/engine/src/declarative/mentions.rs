@@ -165,6 +165,12 @@ impl List {
         }
         self.operation = Some(Operation::InterpretHealth);
         spec.health.iter().flatten().for_each(|rule| self.health(rule));
+        self.operation = Some(Operation::Localize);
+        for entry in spec.localize.iter().flatten() {
+            self.paths([&entry.path]);
+            self.code(entry.when.as_ref(), None);
+            self.code(entry.cel.as_ref(), None);
+        }
     }
 
     fn resource(&mut self, resource: &format::Resource) {

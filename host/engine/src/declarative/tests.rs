@@ -381,3 +381,58 @@ fn an_object_in_an_api_server_loads() {
     let Err(error) = Declarative::from_object("interpreter widgets", &object) else { panic!("loaded") };
     assert!(error.to_string().starts_with("interpreter widgets: the expression does not parse"), "{error}");
 }
+
+fn localized(block: &str, object: Value) -> std::result::Result<Value, String> {
+    let yaml = format!(
+        "apiVersion: {}\nkind: {}\nmetadata: {{name: x}}\nspec:\n  target: {{apiVersion: a/v1, kind: A}}\n  localize:\n{block}",
+        format::API_VERSION,
+        format::KIND
+    );
+    let interpreter = Declarative::parse("x.yaml", &yaml).map_err(|error| error.to_string())?;
+    let cluster = json!({"name": "edge", "labels": {"tier": "far"}, "region": "eu-1", "zones": ["eu-1b", "eu-1a"]});
+    let cluster = serde_json::from_value(cluster).map_err(|error| error.to_string())?;
+    let object = serde_json::from_value(object).map_err(|error| error.to_string())?;
+    match interpreter.localize(object, &cluster) {
+        Answer::Value(object) => Ok(object.into_value()),
+        Answer::NotHandled => Err("not handled".to_owned()),
+        Answer::Failed(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn an_object_is_fitted_to_its_cluster() {
+    let check =
+        |block: &str, object: Value, expected: Value| assert_eq!(localized(block, object), Ok(expected), "{block}");
+    let a = |spec: Value| json!({"apiVersion": "a/v1", "kind": "A", "spec": spec});
+    check(
+        "  - {path: spec.prefix, cel: 'object.spec.prefix + \"/\" + cluster.name'}\n  - {path: spec.zone, cel: cluster.zone}\n  \
+         - {path: spec.far, value: true, when: 'cluster.labels.tier == \"far\"'}\n  \
+         - {path: spec.near, value: true, when: 'cluster.labels.tier == \"near\"'}\n  - {path: spec.old, remove: true}\n",
+        a(json!({"prefix": "backups", "old": 1})),
+        a(json!({"prefix": "backups/edge", "zone": "eu-1b", "far": true})),
+    );
+    // An entry sees what those before it wrote; a label that is missing makes a condition false.
+    check(
+        "  - {path: spec.a, cel: cluster.region}\n  - {path: spec.b, cel: spec.a + '!'}\n  \
+         - {path: spec.c, value: 1, when: 'cluster.labels.none == \"\"'}\n  - {path: spec.d, cel: 'null'}\n",
+        a(json!({})),
+        a(json!({"a": "eu-1", "b": "eu-1!"})),
+    );
+}
+
+#[test]
+fn what_cannot_be_localized_is_refused() {
+    let check = |block: &str, told: &str| {
+        let error = localized(block, json!({"spec": {"list": []}})).unwrap_err();
+        assert!(error.contains(told), "no {told:?} in {error}");
+    };
+    check("  - {path: metadata.name, cel: cluster.name}\n", "metadata.name is the same in all clusters");
+    check("  - {path: status.x, value: 1}\n", "status is the same in all clusters");
+    check("  - {path: spec.x, value: 1, remove: true}\n", "one of value, cel and remove");
+    check("  - {path: spec.x, cel: cluster.nam}\n", "cluster.nam is missing");
+    check("  - {path: 'spec.list[0]', value: 1}\n", "spec.list[0]: cannot be written");
+    let yaml = "apiVersion: interpreters.outrigger.io/v1alpha1\nkind: Interpreter\nmetadata: {name: x}\nspec:\n  target: \
+                {apiVersion: a/v1, kind: A}\n  health: [{when: 'cluster.name == \"a\"', health: Healthy}]\n";
+    let error = Declarative::parse("x.yaml", yaml).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("x.yaml:6") && error.contains("cluster and config are there in localize"), "{error}");
+}

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use outrigger_interpreter::LabelSelector;
+use outrigger_interpreter::{Assignment, LabelSelector};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 /// A CustomResourceDefinition that an addon needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -154,9 +152,8 @@ pub enum Batch {
 pub struct Template {
     /// The objects.
     pub target: TemplateTarget,
-    /// What is written into them, in order: the entries of an Interpreter's `localize` block, whose expressions
-    /// see `object`, `cluster` and `config`.
-    pub set: Vec<Value>,
+    /// What is written into them, in order.
+    pub set: Vec<Assignment>,
 }
 
 /// Chooses objects of one kind.

@@ -245,7 +245,13 @@ impl Builder<'_> {
         let index = self.variables.iter().position(|known| *known == name);
         index.map(Node::Slot).ok_or_else(|| {
             let known = self.variables.iter().filter(|name| !name.is_empty()).copied().collect::<Vec<_>>();
-            format!("{name:?} is not known here; there are {}", known.join(", "))
+            let elsewhere = match name {
+                "cluster" | "config" => "; cluster and config are there in localize and in templates of addons",
+                "observed" => "; observed is there in retain",
+                "items" => "; items are there in aggregateStatus",
+                _ => "",
+            };
+            format!("{name:?} is not known here; there are {}{elsewhere}", known.join(", "))
         })
     }
 
