@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::{
     Shared,
     compile::compile,
-    kinds::{self, IN_USE, Status},
+    kinds::{self, CASES_PASSED, COMPILED, IN_USE, Status},
     registry::{Good, Registry},
     source::{Key, Kind, with_body},
 };
@@ -49,6 +49,21 @@ pub fn status(shared: &Shared, key: &Key, object: &Object) -> Option<Status> {
     match key.kind {
         Kind::Interpreter => read(object),
         _ => shared.reports.get(&ObjectKey::new("", kinds::report_name(key))).and_then(|report| read(&report)),
+    }
+}
+
+/// Why an object is not in use as it is, by what was reported, or else by itself.
+pub fn complaint(shared: &Shared, key: &Key, object: &Object) -> Option<String> {
+    let failed = |status: &Status, name: &str| {
+        let condition = status.conditions.iter().find(|one| one.type_ == name && one.status == "False")?;
+        Some(condition.message.clone())
+    };
+    let reported = status(shared, key, object).filter(|status| status.observed_generation == object.generation());
+    match reported {
+        Some(status) => {
+            failed(&status, COMPILED).or_else(|| failed(&status, CASES_PASSED)).or_else(|| failed(&status, IN_USE))
+        }
+        None => compile(key, object).err(),
     }
 }
 

@@ -130,6 +130,19 @@ impl Customizations {
         let _ = self.shared.changed.subscribe().wait_for(|count| *count > 0).await;
     }
 
+    /// The objects that are not in use as they are, each with the reason. An earlier state of them may be.
+    pub fn complaints(&self) -> Vec<(Key, String)> {
+        let mut complaints = Vec::new();
+        for kind in Kind::ALL {
+            for object in self.shared.informer(kind).list() {
+                let key = Key::new(kind, object.name());
+                complaints.extend(follow::complaint(&self.shared, &key, &object).map(|complaint| (key, complaint)));
+            }
+        }
+        complaints.sort();
+        complaints
+    }
+
     /// Rises whenever the engine's interpreters have changed.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changed.subscribe()

@@ -1,12 +1,11 @@
 //! `interpreter list`: which kinds and operations are known, and by whom.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use outrigger_engine::{Engine, Layer};
 use outrigger_interpreter::Operation;
-use outrigger_workbench::{Fault, ask::layer_name, files, load};
+use outrigger_workbench::{Fault, ask::layer_name, load};
 use serde::Serialize;
 
 use super::live;
@@ -15,14 +14,11 @@ use crate::{
     connect, engine, output,
 };
 
-/// What a control plane may have of interpreters in files: plural and group.
-const APPLIED: [(&str, &str); 2] =
-    [("interpreters", "interpreters.outrigger.io"), ("resourceinterpretercustomizations", "config.karmada.io")];
-
 /// List kinds, operations and who answers for them.
 ///
 /// Without arguments: what this binary knows by itself. With directories: what the interpreters there know.
-/// With --live: what this binary and the interpreters of a control plane know together.
+/// With --live: what this binary knows together with the Interpreters, the customizations and the webhooks that a
+/// control plane uses. One whose newest state is not in use is named, and the exit code is 1.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   # Everything that works without configuration
@@ -64,13 +60,16 @@ struct Listed {
 
 /// Runs `outrigger interpreter list`.
 pub async fn run(args: List) -> Result<()> {
-    let (engine, faults) = if args.dirs.is_empty() {
+    let (engine, complaints) = if args.dirs.is_empty() {
         let engine = engine::engine(None)?;
-        let faults = if args.live { add_applied(&engine, &args.hub).await? } else { Vec::new() };
-        (engine, faults)
+        let complaints = match args.live {
+            true => live::applied(&connect::hub(&args.hub).await?, &engine).await?,
+            false => Vec::new(),
+        };
+        (engine, complaints)
     } else {
         let (loaded, faults) = load::all(&args.dirs)?;
-        (std::sync::Arc::new(load::engine(&loaded)), faults)
+        (Arc::new(load::engine(&loaded)), faults.iter().map(Fault::to_string).collect())
     };
     let listed: Vec<Listed> = engine
         .routes()
@@ -85,35 +84,15 @@ pub async fn run(args: List) -> Result<()> {
         })
         .collect();
     output::print(args.output, &listed, |listed| table(listed))?;
-    for fault in &faults {
-        eprintln!("{fault}");
+    for complaint in &complaints {
+        eprintln!("{complaint}");
     }
-    match faults.len() {
+    match complaints.len() {
         0 => Ok(()),
+        1 if args.live => bail!("1 interpreter is not in use as it is applied"),
+        several if args.live => bail!("{several} interpreters are not in use as they are applied"),
         faults => bail!("{faults} interpreters do not load"),
     }
-}
-
-/// Puts what is applied to a control plane into the user layer.
-pub async fn add_applied(engine: &Engine, hub: &Hub) -> Result<Vec<Fault>> {
-    let connection = connect::hub(hub).await?;
-    let mut interpreters = Vec::new();
-    let mut faults = Vec::new();
-    for (plural, group) in APPLIED {
-        for object in live::all(&connection, plural, group).await? {
-            let name = format!("{}/{}", object.kind(), object.name());
-            let (documents, wrong) = files::documents(&name, &object.into_value().to_string());
-            faults.extend(wrong);
-            for result in documents.iter().filter_map(load::document) {
-                match result {
-                    Ok(loaded) => interpreters.push(loaded.interpreter),
-                    Err(fault) => faults.push(fault),
-                }
-            }
-        }
-    }
-    engine.install(Layer::UserCustomization, interpreters);
-    Ok(faults)
 }
 
 /// A line for each kind and interpreter.

@@ -1,33 +1,48 @@
-//! Objects of a control plane, by the names that people use.
+//! What a control plane has: objects, by the names that people use, and the interpreters that it uses.
+
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, anyhow, bail};
-use outrigger_object::{Object, ObjectKey, Resource};
-use outrigger_runtime::{Discovery, ListParams};
+use outrigger_customization::{Customizations, Role};
+use outrigger_engine::Engine;
+use outrigger_object::{ObjectKey, Resource};
+use outrigger_runtime::Discovery;
 use outrigger_workbench::objects::Subject;
+use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cli::Hub,
-    connect::{self, Connection},
-};
+use crate::connect::{self, Connection};
 
-/// The object that TYPE/NAME means. TYPE is a kind or a plural, alone or with its group:
-/// `deployment`, `deployments.apps`, `Backup.velero.io`.
-pub async fn subject(hub: &Hub, namespace: &str, wanted: &str) -> Result<Subject> {
-    let Some((kind, name)) = wanted.split_once('/').filter(|(kind, name)| !kind.is_empty() && !name.is_empty()) else {
-        bail!("--live {wanted}: it must be TYPE/NAME, such as deployment/web");
-    };
-    let connection = connect::hub(hub).await?;
-    let resource = resource(&connection, kind).await?;
-    let key = ObjectKey::new(if resource.namespaced { namespace } else { "" }, name);
-    let object = connection.client.get(&resource, &key).await.map_err(|error| connect::explain(error, &connection))?;
-    Ok(Subject { file: wanted.to_owned(), line: 0, object: Ok(object) })
+/// How long reading the interpreters of a control plane may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Names an object as people do: its type, and its name.
+pub fn parse(wanted: &str) -> Result<(&str, &str)> {
+    match wanted.split_once('/').filter(|(kind, name)| !kind.is_empty() && !name.is_empty()) {
+        Some(parts) => Ok(parts),
+        None => bail!("--live {wanted}: it must be TYPE/NAME, such as deployment/web"),
+    }
 }
 
-/// All objects of a kind by its name and group; empty where the control plane does not serve the kind.
-pub async fn all(connection: &Connection, plural: &str, group: &str) -> Result<Vec<Object>> {
-    let Ok(resource) = resource(connection, &format!("{plural}.{group}")).await else { return Ok(Vec::new()) };
-    let list = connection.client.list(&resource, None, &ListParams::default()).await;
-    Ok(list.map_err(|error| connect::explain(error, connection))?.items)
+/// The object of a type and a name. The type is a kind or a plural, alone or with its group: `deployment`,
+/// `deployments.apps`, `Backup.velero.io`.
+pub async fn subject(connection: &Connection, namespace: &str, (kind, name): (&str, &str)) -> Result<Subject> {
+    let resource = resource(connection, kind).await?;
+    let key = ObjectKey::new(if resource.namespaced { namespace } else { "" }, name);
+    let object = connection.client.get(&resource, &key).await.map_err(|error| connect::explain(error, connection))?;
+    Ok(Subject { file: format!("{kind}/{name}"), line: 0, object: Ok(object) })
+}
+
+/// Puts what a control plane uses of its Interpreters, customizations and webhooks into the engine, as an agent
+/// does. Gives a line for each one that is not in use as it is applied.
+pub async fn applied(connection: &Connection, engine: &Arc<Engine>) -> Result<Vec<String>> {
+    let stop = CancellationToken::new();
+    let client = connection.client.clone();
+    let used = Customizations::start(client, engine.clone(), Role::Follow, Default::default(), &stop)?;
+    if tokio::time::timeout(PATIENCE, used.settled()).await.is_err() {
+        bail!("{} does not tell its interpreters within {} seconds", connection.url(), PATIENCE.as_secs());
+    }
+    let complaint = |(key, why)| format!("{key}: {why}");
+    Ok(used.complaints().into_iter().map(complaint).collect())
 }
 
 async fn resource(connection: &Connection, wanted: &str) -> Result<Resource> {

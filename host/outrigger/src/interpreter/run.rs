@@ -1,6 +1,6 @@
 //! `interpreter run`: puts one operation to the interpreters, and says how they came to the answer.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -8,14 +8,15 @@ use outrigger_engine::{Engine, Layer};
 use outrigger_interpreter::{ClusterFacts, Operation};
 use outrigger_workbench::{
     ask::{self, Inquiry, Record},
-    load, objects,
+    load,
+    objects::{self, Subject},
 };
 use serde_json::Value;
 
-use super::{list, live};
+use super::live;
 use crate::{
     cli::{Hub, Output},
-    engine, output,
+    connect, engine, output,
 };
 
 /// A value in a table is cut to this many characters.
@@ -107,14 +108,9 @@ pub async fn run(args: Run) -> Result<()> {
     let engine = engine::engine(None)?;
     add(&engine, &args.interpreter)?;
     let subjects = match &args.live {
-        Some(wanted) => vec![live::subject(&args.hub, &args.namespace, wanted).await?],
+        Some(wanted) => live(&args, wanted, &engine).await?,
         None => objects::subjects(&args.files)?,
     };
-    if args.live.is_some() && args.interpreter.is_empty() {
-        for fault in list::add_applied(&engine, &args.hub).await? {
-            eprintln!("{fault}");
-        }
-    }
     if subjects.is_empty() {
         bail!("there is no object in {}", listed(&args.files));
     }
@@ -128,6 +124,19 @@ pub async fn run(args: Run) -> Result<()> {
         (_, [Record { error: Some(error), .. }]) => bail!("{error}"),
         (failed, all) => bail!("{failed} of {} objects have no answer", all.len()),
     }
+}
+
+/// An object of a control plane. Unless the interpreters are given, they are those that it uses.
+async fn live(args: &Run, wanted: &str, engine: &Arc<Engine>) -> Result<Vec<Subject>> {
+    let named = live::parse(wanted)?;
+    let connection = connect::hub(&args.hub).await?;
+    let subject = live::subject(&connection, &args.namespace, named).await?;
+    if args.interpreter.is_empty() {
+        for complaint in live::applied(&connection, engine).await? {
+            eprintln!("{complaint}");
+        }
+    }
+    Ok(vec![subject])
 }
 
 /// Puts the interpreters of files into the user layer; fails when one does not load.
