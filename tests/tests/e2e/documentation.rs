@@ -3,10 +3,11 @@
 //! A fence with a file name after its language, such as ```` ```yaml widget/interpreter.yaml ````, is that
 //! file. A fence `console` has commands after `$ `, each followed by what it prints; a line `...` there stands
 //! for any lines, `…` inside a line for any text, and `# exits N` beside a command says that it ends with N.
-//! Every page has a directory of its own.
+//! Every page has a directory of its own, in which `outrigger` is this project, and which builds without a network.
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -87,18 +88,51 @@ fn line_matches(expected: &str, printed: &str) -> bool {
     left.ends_with(last)
 }
 
+/// The root of this project.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// An empty directory for a page. It is the same each time, so that what cargo has built there is known again.
+fn directory(page: &Path) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages").join(page.file_stem().unwrap());
+    if directory.exists() {
+        fs::remove_dir_all(&directory).unwrap();
+    }
+    fs::create_dir_all(directory.join(".cargo")).unwrap();
+    // Profiles as they are here, so that the crates need not be built again that are the same.
+    let config = "[net]\noffline = true\n[profile.dev]\ndebug = \"line-tables-only\"\n";
+    let config = format!("{config}[profile.dev.package.\"*\"]\ndebug = false\n");
+    fs::write(directory.join(".cargo/config.toml"), config).unwrap();
+    symlink(root(), directory.join("outrigger")).unwrap();
+    directory
+}
+
+/// Gives a crate of a page the versions of this project, and what other tests have built of them.
+fn ready_to_build(folder: &Path) {
+    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libraries");
+    fs::create_dir_all(&built).unwrap();
+    symlink(built, folder.join("target")).unwrap();
+}
+
 fn check(page: &Path) {
     let text = fs::read_to_string(page).unwrap();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory(page);
     let binaries = outrigger().parent().unwrap();
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap_or_default());
+    let cargo = Path::new(env!("CARGO")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{}:{path}", binaries.display(), cargo.display());
     let mut run = 0;
     for fence in fences(&text) {
         let place = format!("{}:{}", page.display(), fence.line);
         if !fence.file.is_empty() {
-            let file = directory.path().join(&fence.file);
+            let file = directory.join(&fence.file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, &fence.text).unwrap();
+            fs::write(&file, &fence.text).unwrap();
+            if file.ends_with("Cargo.toml") {
+                ready_to_build(file.parent().unwrap());
+            }
         }
         if fence.language != "console" {
             continue;
@@ -106,9 +140,10 @@ fn check(page: &Path) {
         for (command, code, expected) in commands(&fence) {
             let ended = Command::new("sh")
                 .args(["-c", &format!("{command} 2>&1")])
-                .current_dir(directory.path())
+                .current_dir(&directory)
                 .env("PATH", &path)
                 .env_remove("KUBECONFIG")
+                .env_remove("CARGO_TARGET_DIR")
                 .output()
                 .unwrap();
             let printed = String::from_utf8_lossy(&ended.stdout);
