@@ -34,6 +34,7 @@ use crate::mirror::Mirror;
 use crate::overrides::{Override, Overrides};
 use crate::policy::{Policies, Policy};
 use crate::queues::Queues;
+use crate::tailoring::Tailoring;
 use crate::templates::Templates;
 use crate::{Options, TABLE};
 
@@ -74,6 +75,7 @@ pub(crate) struct Hub {
     pub(crate) sessions: Sessions,
     pub(crate) policies: RwLock<Policies>,
     pub(crate) overrides: RwLock<Overrides>,
+    tailoring: RwLock<Arc<Tailoring>>,
     pub(crate) snapshot: RwLock<Snapshot>,
     /// Why a binding has no manifest for a cluster; an entry for each binding that was looked at.
     pub(crate) problems: RwLock<BTreeMap<ObjectKey, BTreeMap<String, String>>>,
@@ -115,12 +117,14 @@ impl Hub {
         let mirror = |selection: Selection| Mirror::new(Informer::unstarted(selection, cancel));
         let all = |resource: Resource| mirror(Selection::all(resource));
         let discovery = Discovery::new(client.clone());
+        let tailoring = options.tailoring.as_ref().map(|now| now.borrow().clone()).unwrap_or_default();
         let hub = Self {
             templates: Templates::new(client.clone(), discovery.clone(), cancel),
             queues: Queues::default(),
             sessions: Sessions::default(),
             policies: RwLock::default(),
             overrides: RwLock::default(),
+            tailoring: RwLock::new(tailoring),
             snapshot: RwLock::default(),
             problems: RwLock::default(),
             lazy: Lazy::default(),
@@ -298,6 +302,22 @@ impl Hub {
             self.interpret_again(&object);
         }
         self.sessions.look_again().await;
+    }
+
+    /// The per-cluster templates of addons.
+    pub(crate) fn tailoring(&self) -> Arc<Tailoring> {
+        self.tailoring.read().clone()
+    }
+
+    /// Takes other templates of addons, and makes the Works anew that the old or the new ones touch.
+    pub(crate) fn tailor(&self, now: Arc<Tailoring>) {
+        let before = std::mem::replace(&mut *self.tailoring.write(), now.clone());
+        for object in self.binding_objects() {
+            let template = binding::template_of_object(&object);
+            if template.is_some_and(|one| before.concerns(&one.gvk) || now.concerns(&one.gvk)) {
+                self.queues.works.add(object.key());
+            }
+        }
     }
 
     fn interpret_again(&self, binding: &Object) {

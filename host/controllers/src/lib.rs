@@ -30,6 +30,7 @@ mod prune;
 mod queues;
 mod schedule;
 mod status;
+mod tailoring;
 mod templates;
 mod works;
 
@@ -45,6 +46,9 @@ use tracing::{error, info};
 
 pub use clusters::{BySecret, Connect};
 pub use outrigger_member::SessionConfig;
+pub use tailoring::{Tailor, Tailoring};
+pub use works::explain::{Explanation, Inputs, explain};
+pub use works::trace::{By, FieldChange, TraceStep};
 
 use hub::{Event, Hub};
 
@@ -67,6 +71,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Changes whenever the engine's interpreters have: then all they have a say in is looked at anew.
     pub interpreters: Option<watch::Receiver<u64>>,
+    /// The per-cluster templates of addons, as they are now.
+    pub tailoring: Option<watch::Receiver<Arc<Tailoring>>>,
 }
 
 impl Default for Options {
@@ -80,6 +86,7 @@ impl Default for Options {
             session: SessionConfig::default(),
             clock: Arc::new(SystemClock),
             interpreters: None,
+            tailoring: None,
         }
     }
 }
@@ -207,6 +214,15 @@ async fn drive(hub: Arc<Hub>, cancel: CancellationToken) {
         tasks.spawn(async move {
             while let Some(Ok(())) = cancel.run_until_cancelled(changes.changed()).await {
                 hub.interpreters_changed().await;
+            }
+        });
+    }
+    if let Some(mut changes) = hub.options.tailoring.clone() {
+        let (hub, cancel) = (hub.clone(), cancel.clone());
+        tasks.spawn(async move {
+            while let Some(Ok(())) = cancel.run_until_cancelled(changes.changed()).await {
+                let now = changes.borrow_and_update().clone();
+                hub.tailor(now);
             }
         });
     }

@@ -19,6 +19,7 @@ use crate::hub::{Event, Hub};
 use crate::merge;
 use crate::overrides::Applied;
 use crate::prune::prune;
+use crate::works::trace::Untraced;
 use crate::works::work_key;
 
 /// See the module.
@@ -61,17 +62,18 @@ impl Reconciler for Namespaces {
         let mut steps = Vec::new();
         for cluster in clusters.iter().filter(|cluster| cluster.metadata.deletion_timestamp.is_none()) {
             let name = cluster.metadata.name.clone().unwrap_or_default();
-            let (object, applied) = match hub.overrides.read().apply(Object::clone(&namespace), &**cluster) {
-                Ok(made) => made,
-                Err(error) => {
-                    hub.recorder.warn(
-                        &namespace,
-                        event::APPLY_OVERRIDE_POLICY_FAILED,
-                        format!("cluster {name}: {error}"),
-                    );
-                    continue;
-                }
-            };
+            let (object, applied) =
+                match hub.overrides.read().apply(Object::clone(&namespace), &**cluster, &mut Untraced) {
+                    Ok(made) => made,
+                    Err(error) => {
+                        hub.recorder.warn(
+                            &namespace,
+                            event::APPLY_OVERRIDE_POLICY_FAILED,
+                            format!("cluster {name}: {error}"),
+                        );
+                        continue;
+                    }
+                };
             let key = work_key(&reference(namespace.name()), &name);
             let existing = hub.works.get(&key);
             if existing.as_deref().is_some_and(Object::is_deleting) {

@@ -25,6 +25,7 @@ use outrigger_scheduler::{ClusterLike, ClusterSelector};
 use serde_json::{Value, json};
 
 use crate::policy::{Fit, ResourceMatcher};
+use crate::works::trace::{By, Trace};
 
 /// Why an override could not be applied.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -117,14 +118,19 @@ impl Overrides {
 
     /// The template as it should be in the cluster. Policies are chosen by the template as it is
     /// given, before any of them has changed it.
-    pub(crate) fn apply(&self, template: Object, cluster: &impl ClusterLike) -> Result<(Object, Applied), Error> {
+    pub(crate) fn apply(
+        &self,
+        template: Object,
+        cluster: &impl ClusterLike,
+        trace: &mut dyn Trace,
+    ) -> Result<(Object, Applied), Error> {
         if self.0.is_empty() {
             return Ok((template, Applied::default()));
         }
-        let (wide, object) = self.stage("", template, cluster)?;
+        let (wide, object) = self.stage("", template, cluster, trace)?;
         let namespace = object.namespace().to_owned();
         let (own, object) =
-            if namespace.is_empty() { (None, object) } else { self.stage(&namespace, object, cluster)? };
+            if namespace.is_empty() { (None, object) } else { self.stage(&namespace, object, cluster, trace)? };
         Ok((object, Applied { cluster: wide, namespaced: own }))
     }
 
@@ -133,6 +139,7 @@ impl Overrides {
         namespace: &str,
         object: Object,
         cluster: &impl ClusterLike,
+        trace: &mut dyn Trace,
     ) -> Result<(Option<String>, Object), Error> {
         let start = ObjectKey::new(namespace, "");
         let of_namespace = self.0.range(start..).map(|(_, one)| one).take_while(|one| one.key.namespace == namespace);
@@ -141,27 +148,29 @@ impl Overrides {
         chosen.sort_by_key(|(fit, _)| *fit);
         let rules: Vec<_> = chosen
             .iter()
-            .flat_map(|(_, one)| one.rules.iter().map(move |(target, overriders)| (&one.key, target, overriders)))
-            .filter(|(_, target, _)| target.as_ref().is_none_or(|target| target.matches(cluster)))
+            .flat_map(|(_, one)| one.rules.iter().enumerate().map(move |(number, rule)| (&one.key, number, rule)))
+            .filter(|(_, _, (target, _))| target.as_ref().is_none_or(|target| target.matches(cluster)))
             .collect();
-        let mut value = object.into_value();
-        for (key, _, overriders) in &rules {
-            override_with(&mut value, overriders).map_err(|problem| Error { policy: (*key).clone(), problem })?;
+        let mut object = object;
+        for (key, number, (_, overriders)) in &rules {
+            let wrong = |problem| Error { policy: (*key).clone(), problem };
+            let mut value = object.into_value();
+            override_with(&mut value, overriders).map_err(wrong)?;
+            object = Object::from_value(value)
+                .map_err(|_| wrong("the overridden template is not an object any more".to_owned()))?;
+            trace.step(step(key, *number), &object);
         }
-        let mut applied: Vec<_> = rules.into_iter().map(|(key, _, overriders)| (key, overriders)).collect();
+        let mut applied: Vec<_> = rules.into_iter().map(|(key, _, (_, overriders))| (key, overriders)).collect();
         applied.sort_by_key(|(key, _)| &key.name);
         let applied: Vec<_> =
             applied.iter().map(|(key, overriders)| json!({"policyName": key.name, "overriders": overriders})).collect();
-        let object = Object::from_value(value).map_err(|_| Error {
-            policy: start_of(&chosen),
-            problem: "the overridden template is not an object any more".to_owned(),
-        })?;
         Ok(((!applied.is_empty()).then(|| Value::from(applied).to_string()), object))
     }
 }
 
-fn start_of(chosen: &[(Fit, &Override)]) -> ObjectKey {
-    chosen.first().map(|(_, one)| one.key.clone()).unwrap_or_default()
+fn step(policy: &ObjectKey, rule: usize) -> By {
+    let kind = if policy.namespace.is_empty() { "ClusterOverridePolicy" } else { "OverridePolicy" };
+    By::Override { kind: kind.to_owned(), policy: policy.to_string(), rule }
 }
 
 fn override_with(object: &mut Value, overriders: &Overriders) -> Result<(), String> {

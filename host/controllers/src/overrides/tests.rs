@@ -2,6 +2,7 @@ use outrigger_api::cluster::Cluster;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::works::trace::Untraced;
 
 fn cluster() -> Cluster {
     serde_json::from_value(json!({
@@ -43,7 +44,7 @@ fn check(object: Object, policies: &[Override], expected: Result<Value, &str>) {
     let mut all = Overrides::default();
     policies.iter().for_each(|one| all.set(one.clone()));
     let before = object.clone().into_value();
-    let got = all.apply(object, &cluster());
+    let got = all.apply(object, &cluster(), &mut Untraced);
     match (got, expected) {
         (Ok((after, _)), Ok(patch)) => {
             assert_eq!(crate::merge::diff(&before, &after.into_value()).unwrap_or(json!({})), patch);
@@ -162,7 +163,7 @@ fn what_was_applied_is_recorded_by_name() {
     let name = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}]);
     all.set(policy("shop/a", name, label.clone()));
     all.set(policy("shop/b", json!([]), label));
-    let (_, applied) = all.apply(deployment(), &cluster()).unwrap();
+    let (_, applied) = all.apply(deployment(), &cluster(), &mut Untraced).unwrap();
     assert_eq!(applied.cluster, None);
     let list: Value = serde_json::from_str(&applied.namespaced.unwrap()).unwrap();
     let names: Vec<_> = list.as_array().unwrap().iter().map(|one| one["policyName"].as_str().unwrap()).collect();

@@ -1,7 +1,7 @@
 //! The manifest of a template for one cluster: pure.
 //!
 //! ```text
-//! template ─ revise replicas ─ localize ─ overrides ─ prune ─ mark ─▶ manifest
+//! template ─ revise replicas ─ localize ─ templates of addons ─ overrides ─ prune ─ mark ─▶ manifest
 //! ```
 //!
 //! Manifests carry Karmada's marks: the label `karmada.io/managed`, and annotations that lead back to
@@ -24,6 +24,8 @@ use crate::overrides::{Applied, Overrides};
 use crate::policy::{CLAIM_ANNOTATIONS, CLAIM_LABELS};
 use crate::prune::prune;
 use crate::schedule::shares_add_up;
+use crate::tailoring::Tailoring;
+use crate::works::trace::{By, Trace};
 
 /// A manifest, and what goes with it on the Work.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,7 @@ fn facts(cluster: &Cluster) -> ClusterFacts {
 pub(super) struct Maker<'a> {
     pub(super) engine: &'a Engine,
     pub(super) overrides: &'a Overrides,
+    pub(super) tailoring: &'a Tailoring,
     pub(super) template: &'a Object,
     pub(super) binding: &'a Binding,
     /// Whether the template's generation counts changes of its spec alone; that of a kind without a
@@ -68,29 +71,37 @@ impl Maker<'_> {
         cluster: &Cluster,
         work: &ObjectKey,
         before: Option<&Value>,
+        trace: &mut dyn Trace,
     ) -> Result<Manifest, String> {
         let (engine, template, binding) = (self.engine, self.template, self.binding);
         let mut object = template.clone();
-        if is_workload(&binding.spec)
-            && let Some(revised) = engine
-                .revise_replicas(&object, i64::from(target.replicas))
-                .into_result()
-                .map_err(|error| format!("its replicas could not be set: {error}"))?
-        {
-            object = revised;
+        if is_workload(&binding.spec) {
+            let replicas = i64::from(target.replicas);
+            let reply = engine.revise_replicas(&object, replicas);
+            let interpreter = reply.interpreter().unwrap_or_default().to_owned();
+            let revised = reply.into_result().map_err(|error| format!("its replicas could not be set: {error}"))?;
+            if let Some(revised) = revised {
+                object = revised;
+                trace.step(By::Replicas { replicas, interpreter }, &object);
+            }
         }
         let completions = self.completions.iter().flatten().find(|(name, _)| *name == target.name);
         if let Some((_, completions)) = completions {
             object.set(&["spec", "completions"], *completions);
+            trace.step(By::Completions, &object);
         }
-        if let Some(localized) = engine
-            .localize(&object, &facts(cluster))
-            .into_result()
-            .map_err(|error| format!("it could not be fitted to the cluster: {error}"))?
+        let facts = facts(cluster);
+        let reply = engine.localize(&object, &facts);
+        let interpreter = reply.interpreter().unwrap_or_default().to_owned();
+        if let Some(localized) =
+            reply.into_result().map_err(|error| format!("it could not be fitted to the cluster: {error}"))?
         {
             object = localized;
+            trace.step(By::Interpreter { interpreter }, &object);
         }
-        let (object, applied) = self.overrides.apply(object, cluster).map_err(|error| error.to_string())?;
+        let told = &mut |addon: &str, changes: Vec<_>, object: &Object| trace.tailored(addon, &changes, object);
+        let object = self.tailoring.apply(object, &facts, told).map_err(|error| error.to_string())?;
+        let (object, applied) = self.overrides.apply(object, cluster, trace).map_err(|error| error.to_string())?;
         if object.reference() != template.reference() {
             return Err(format!("overrides or an interpreter made {} of it", object.reference()));
         }
@@ -103,6 +114,7 @@ impl Maker<'_> {
                 object.set(&["metadata", "annotations", annotation::TEMPLATE_GENERATION], generation);
             }
         }
+        trace.step(By::Marks, &object);
         Ok(Manifest { object, applied, conflict })
     }
 

@@ -7,8 +7,10 @@
 //! A binding that is deleted stays until its Works are gone, but does not wait for clusters that are
 //! out of reach: their Works go when the clusters come back or are removed.
 
+pub(crate) mod explain;
 mod manifest;
 mod plan;
+pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use crate::detector::same_content;
 use crate::hub::{Event, Hub};
 use manifest::Maker;
 use plan::Step;
+use trace::Untraced;
 
 pub(crate) use plan::work_key;
 
@@ -88,9 +91,11 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
     let mut steps = Vec::new();
     {
         let overrides = hub.overrides.read();
+        let tailoring = hub.tailoring();
         let maker = Maker {
             engine: &hub.engine,
             overrides: &overrides,
+            tailoring: &tailoring,
             template,
             binding,
             counts_spec,
@@ -109,7 +114,8 @@ async fn ensure(hub: &Hub, binding: &Binding, template: &Arc<Object>) -> Result<
             }
             let key = work_key(&binding.template(), name);
             let existing = hub.works.get(&key);
-            match maker.make(target, &cluster, &key, existing.as_deref().and_then(plan::manifest)) {
+            let before = existing.as_deref().and_then(plan::manifest);
+            match maker.make(target, &cluster, &key, before, &mut Untraced) {
                 Err(why) => {
                     problems.insert(name.clone(), why);
                 }

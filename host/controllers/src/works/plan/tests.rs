@@ -47,6 +47,7 @@ fn make(
 ) -> Result<Step, String> {
     let engine = Engine::standard();
     let maker = Maker {
+        tailoring: &crate::tailoring::Tailoring::default(),
         engine: &engine,
         overrides,
         template,
@@ -57,7 +58,8 @@ fn make(
     };
     let key = work_key(&binding.template(), "west");
     let target = binding.targets().into_iter().find(|target| target.name == "west").unwrap();
-    let made = maker.make(&target, &cluster("west"), &key, existing.and_then(manifest))?;
+    let made =
+        maker.make(&target, &cluster("west"), &key, existing.and_then(manifest), &mut crate::works::trace::Untraced)?;
     Ok(step(binding, &key, "west", made, existing, "w1"))
 }
 
