@@ -1,11 +1,14 @@
 //! `addon list`: what this binary knows of other people's kinds.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use outrigger_addon::Manifest;
+use outrigger_controllers::{Tailor, Tailoring};
 use outrigger_interpreter::{LifeCycle, Operation};
 use serde::Serialize;
 
-use crate::{cli, engine, output};
+use crate::{cli, connect::Connection, engine, output};
 
 /// An addon, as it is listed.
 #[derive(Debug, Serialize)]
@@ -24,6 +27,18 @@ struct Kind {
     kind: String,
     life_cycle: LifeCycle,
     operations: Vec<Operation>,
+}
+
+/// The per-cluster templates of the addons that a control plane uses.
+pub async fn tailoring(_: &Connection) -> Result<Tailoring> {
+    let mut tailors = Vec::new();
+    for addon in engine::addons()? {
+        let manifest = addon.manifest();
+        for template in &manifest.templates {
+            tailors.push(Arc::new(Tailor::compile(&manifest.name, template, Arc::default())?));
+        }
+    }
+    Ok(Tailoring::new(tailors))
 }
 
 /// Runs `outrigger addon …`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::interpreter::Interpreter;
+use crate::{explain::Explain, interpreter::Interpreter};
 
 /// A multi-cluster Kubernetes control plane that speaks Karmada's API and hosts addons.
 #[derive(Debug, Parser)]
@@ -51,6 +51,8 @@ pub enum Command {
     /// Addons: what this control plane knows of other people's kinds.
     #[command(subcommand)]
     Addon(Addon),
+    /// Show what becomes of a template in a cluster, and why.
+    Explain(Explain),
     /// Write, check and try interpreters: what teaches the control plane a kind.
     #[command(subcommand)]
     Interpreter(Interpreter),

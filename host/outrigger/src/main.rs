@@ -11,6 +11,7 @@ mod cluster;
 mod connect;
 mod demo;
 mod engine;
+mod explain;
 mod health;
 mod interpreter;
 mod output;
@@ -57,6 +58,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Token(args) => cluster::token::run(args).await,
         Command::Register(args) => cluster::register::run(args).await,
         Command::Addon(args) => addon::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Interpreter(args) => interpreter::run(args).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "outrigger", &mut std::io::stdout());

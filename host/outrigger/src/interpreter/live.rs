@@ -45,7 +45,8 @@ pub async fn applied(connection: &Connection, engine: &Arc<Engine>) -> Result<Ve
     Ok(used.complaints().into_iter().map(complaint).collect())
 }
 
-async fn resource(connection: &Connection, wanted: &str) -> Result<Resource> {
+/// The kind that a name means.
+pub async fn resource(connection: &Connection, wanted: &str) -> Result<Resource> {
     let discovery = Discovery::new(connection.client.clone());
     discovery.refresh().await.map_err(|error| connect::explain(error, connection))?;
     let (name, group) = wanted.split_once('.').map_or((wanted, None), |(name, group)| (name, Some(group)));

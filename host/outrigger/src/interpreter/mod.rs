@@ -6,7 +6,7 @@
 mod bench;
 mod lint;
 mod list;
-mod live;
+pub mod live;
 mod new;
 mod run;
 mod schema;
