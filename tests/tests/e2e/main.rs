@@ -17,6 +17,7 @@ mod demo;
 mod disk;
 mod documentation;
 mod durability;
+mod explain;
 mod interpreters;
 mod isolation;
 #[path = "../engines/library.rs"]
