@@ -7,8 +7,10 @@ mod addon;
 mod controller;
 mod crd;
 pub mod manifest;
+pub mod member_object;
 
 pub use addon::{Addon, Error};
 pub use controller::{CallError, CallErrorKind, Cluster, Controller, EventKind, Host, Outcome, Place, Request, Watch};
 pub use crd::Crd;
 pub use manifest::{KindSupport, Manifest, Requirement, Stability, UninstallPolicy, Versions};
+pub use member_object::MemberObject;
