@@ -31,6 +31,13 @@ pub enum Place {
     Member(String),
 }
 
+impl Place {
+    /// In a member.
+    pub fn member(name: impl Into<String>) -> Self {
+        Self::Member(name.into())
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
