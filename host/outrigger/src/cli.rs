@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{explain::Explain, interpreter::Interpreter};
+use crate::{addon::Addon, explain::Explain, interpreter::Interpreter};
 
 /// A multi-cluster Kubernetes control plane that speaks Karmada's API and hosts addons.
 #[derive(Debug, Parser)]
@@ -274,17 +274,6 @@ pub struct Register {
     /// Print the manifests instead of applying them.
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// Addons: what this control plane knows of other people's kinds.
-#[derive(Debug, Subcommand)]
-pub enum Addon {
-    /// List the addons with their kinds.
-    List {
-        /// How to print them.
-        #[arg(short, long, value_enum, default_value_t = Output::Table)]
-        output: Output,
-    },
 }
 
 /// A cluster's name: other names are made from it, so it is a short DNS label.

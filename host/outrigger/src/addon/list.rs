@@ -1,14 +1,20 @@
 //! `addon list`: what this binary knows of other people's kinds.
 
-use std::sync::Arc;
-
 use anyhow::Result;
+use clap::Args;
 use outrigger_addon::Manifest;
-use outrigger_controllers::{Tailor, Tailoring};
 use outrigger_interpreter::{LifeCycle, Operation};
 use serde::Serialize;
 
-use crate::{cli, connect::Connection, engine, output};
+use crate::{cli::Output, engine, output};
+
+/// List the addons with their kinds.
+#[derive(Debug, Args)]
+pub struct List {
+    /// How to print them.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
 
 /// An addon, as it is listed.
 #[derive(Debug, Serialize)]
@@ -29,23 +35,10 @@ struct Kind {
     operations: Vec<Operation>,
 }
 
-/// The per-cluster templates of the addons that a control plane uses.
-pub async fn tailoring(_: &Connection) -> Result<Tailoring> {
-    let mut tailors = Vec::new();
-    for addon in engine::addons()? {
-        let manifest = addon.manifest();
-        for template in &manifest.templates {
-            tailors.push(Arc::new(Tailor::compile(&manifest.name, template, Arc::default())?));
-        }
-    }
-    Ok(Tailoring::new(tailors))
-}
-
-/// Runs `outrigger addon …`.
-pub async fn run(args: cli::Addon) -> Result<()> {
-    let cli::Addon::List { output } = args;
+/// Runs `outrigger addon list`.
+pub fn run(args: &List) -> Result<()> {
     let addons: Vec<Listed> = engine::addons()?.iter().map(|addon| listed(addon.manifest())).collect();
-    output::print(output, &addons, |addons| table(addons))
+    output::print(args.output, &addons, |addons| table(addons))
 }
 
 fn listed(manifest: &Manifest) -> Listed {

@@ -1,0 +1,38 @@
+//! `outrigger addon …`: what integrations bring, and what their authors work with.
+//!
+//! Each subcommand is a module with its arguments, a `run`, and its printing.
+
+mod list;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Subcommand;
+use outrigger_controllers::{Tailor, Tailoring};
+
+use crate::{connect::Connection, engine};
+
+/// Addons: what this control plane knows of other people's kinds.
+#[derive(Debug, Subcommand)]
+pub enum Addon {
+    List(list::List),
+}
+
+/// Runs `outrigger addon …`.
+pub async fn run(args: Addon) -> Result<()> {
+    match args {
+        Addon::List(args) => list::run(&args),
+    }
+}
+
+/// The per-cluster templates of the addons that a control plane uses.
+pub async fn tailoring(_: &Connection) -> Result<Tailoring> {
+    let mut tailors = Vec::new();
+    for addon in engine::addons()? {
+        let manifest = addon.manifest();
+        for template in &manifest.templates {
+            tailors.push(Arc::new(Tailor::compile(&manifest.name, template, Arc::default())?));
+        }
+    }
+    Ok(Tailoring::new(tailors))
+}
