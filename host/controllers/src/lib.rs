@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 pub use clusters::{BySecret, Connect};
-pub use outrigger_member::SessionConfig;
+pub use outrigger_member::{Observed, SessionConfig};
 pub use tailoring::{Tailor, Tailoring};
 pub use works::explain::{Explanation, Inputs, explain};
 pub use works::trace::{By, FieldChange, TraceStep};
@@ -73,6 +73,8 @@ pub struct Options {
     pub interpreters: Option<watch::Receiver<u64>>,
     /// The per-cluster templates of addons, as they are now.
     pub tailoring: Option<watch::Receiver<Arc<Tailoring>>>,
+    /// The kinds whose objects in members are shown on the control plane.
+    pub observed: Option<Observed>,
 }
 
 impl Default for Options {
@@ -87,6 +89,7 @@ impl Default for Options {
             clock: Arc::new(SystemClock),
             interpreters: None,
             tailoring: None,
+            observed: None,
         }
     }
 }

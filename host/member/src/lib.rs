@@ -4,6 +4,7 @@
 //!            hub                                   member
 //!  Works in karmada-es-<cluster> ──▶ execute ──▶ server-side apply
 //!  Work.status ◀──────────────────── reflect ◀── watches on the kinds that Works name
+//!  MemberObjects ◀────────────────── observe ◀── watches on the kinds that addons observe
 //!  Cluster.status, Lease ◀────────── cluster ◀── /readyz, /version, discovery, nodes, pods
 //! ```
 //!
@@ -29,6 +30,7 @@ mod error;
 mod execute;
 mod learn;
 mod lease;
+mod observe;
 mod session;
 mod watches;
 mod work;
@@ -40,5 +42,6 @@ pub use error::{Error, Result};
 pub use execute::{Executor, Memory};
 pub use learn::learn;
 pub use lease::LeaseConfig;
+pub use observe::Observed;
 pub use session::{Member, MemberSession, SessionConfig};
 pub use work::Work;

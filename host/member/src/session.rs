@@ -19,6 +19,7 @@ use crate::cluster::{self, StatusConfig, StatusKeeper};
 use crate::execute::{self, Executor, Memory};
 use crate::learn::Learning;
 use crate::lease::{Lease, LeaseConfig};
+use crate::observe::{Observed, Observer};
 use crate::watches::Watches;
 use crate::work;
 
@@ -35,6 +36,8 @@ pub struct Member {
     pub engine: Arc<Engine>,
     /// Works of all clusters, where this process knows them; else those of this cluster are watched.
     pub works: Option<Informer>,
+    /// The kinds whose objects in the member are shown on the control plane.
+    pub observed: Option<Observed>,
 }
 
 /// How a session works.
@@ -96,7 +99,7 @@ impl MemberSession {
         clock: Arc<dyn Clock>,
         parent: &CancellationToken,
     ) -> Self {
-        let Member { name, hub, member, engine, works: all_works } = member;
+        let Member { name, hub, member, engine, works: all_works, observed } = member;
         let cancel = parent.child_token();
         let member = member.with_deadline(config.deadline);
         let queue = Queue::new(config.backoff, config.seed);
@@ -141,6 +144,11 @@ impl MemberSession {
         tasks.spawn(controller.run(cancel.clone()));
         tasks.spawn(breaker.clone().watch(member.clone(), cancel.clone()));
         tasks.spawn(again_on_change(works.clone(), queue.clone(), discovery.clone(), breaker.clone(), cancel.clone()));
+        if let Some(kinds) = observed {
+            let observer =
+                Observer::new(&name, hub.clone(), member.clone(), engine.clone(), discovery.clone(), &cancel);
+            tasks.spawn(observer.run(kinds));
+        }
         let learning = config.lease.is_some().then(|| Learning::new(engine, works.clone(), queue.clone()));
         tasks.spawn({
             let (discovery, cancel) = (discovery.clone(), cancel.clone());

@@ -129,7 +129,8 @@ async fn start(
     let engine = engine::engine(args.interpreters.as_deref())?;
     let customizations = Customizations::start(hub.clone(), engine.clone(), Role::Follow, Default::default(), stop)?;
     customizations.settled().await;
-    let member = Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None };
+    let member =
+        Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None, observed: None };
     let session = MemberSession::start(member, SessionConfig::pull(), recorder, clock, stop);
     let (again, cancel) = (session.again(), stop.clone());
     tasks.spawn(async move {

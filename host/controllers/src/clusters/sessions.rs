@@ -105,6 +105,7 @@ impl Sessions {
             member,
             engine: hub.engine.clone(),
             works: Some(hub.works.informer().clone()),
+            observed: hub.options.observed.clone(),
         };
         let session =
             MemberSession::start(member, hub.options.session, hub.recorder.clone(), hub.clock.clone(), &hub.cancel);

@@ -3,10 +3,10 @@
 //! | Where | What |
 //! |---|---|
 //! | its Cluster, by name | read; write spec and status |
-//! | its execution space | read Works; write them and their status; Events |
+//! | its execution space | read Works; write them and their status; Events; MemberObjects |
 //! | its Lease in `karmada-cluster`, by name | read and write |
 //!
-//! | everywhere | read interpreters, to judge as the control plane does |
+//! | everywhere | read interpreters and addons, to judge as the control plane does |
 //!
 //! Nothing is granted by wildcard, and nothing that has no name but for lists and watches of its own
 //! execution space. The Cluster and the Lease are made for it, since creation cannot be granted by name.
@@ -34,6 +34,8 @@ pub(super) fn objects(cluster: &str, key: &str) -> Vec<(Resource, Object)> {
         {"apiGroups": ["work.karmada.io"], "resources": ["works"], "verbs": ["get", "list", "watch", "update", "patch"]},
         {"apiGroups": ["work.karmada.io"], "resources": ["works/status"], "verbs": ["get", "update", "patch"]},
         {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "update", "patch"]},
+        {"apiGroups": ["addons.outrigger.io"], "resources": ["memberobjects"],
+            "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"]},
     ]);
     let lease = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [cluster],
         "verbs": ["get", "update", "patch"]}]);
@@ -90,6 +92,7 @@ fn interpreting() -> Vec<(Resource, Object)> {
                 "verbs": verbs},
             {"apiGroups": ["config.karmada.io"], "verbs": verbs, "resources":
                 ["resourceinterpretercustomizations", "resourceinterpreterwebhookconfigurations"]},
+            {"apiGroups": ["addons.outrigger.io"], "resources": ["addons", "addonpackages"], "verbs": verbs},
         ],
     });
     let binding = json!({

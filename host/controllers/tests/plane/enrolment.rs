@@ -61,8 +61,14 @@ fn session(world: &World, edge: &Server, config: SessionConfig, cancel: &Cancell
     let hub = agent(&world.hub, "edge");
     let clock = Arc::new(SystemClock);
     let recorder = Recorder::start(hub.clone(), "agent", clock.clone(), RecorderConfig::default(), cancel.clone());
-    let member =
-        Member { name: "edge".into(), hub, member: edge.client.clone(), engine: world.engine.clone(), works: None };
+    let member = Member {
+        name: "edge".into(),
+        hub,
+        member: edge.client.clone(),
+        engine: world.engine.clone(),
+        works: None,
+        observed: None,
+    };
     MemberSession::start(member, config, recorder, clock, cancel)
 }
 

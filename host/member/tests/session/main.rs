@@ -4,5 +4,6 @@ mod cluster;
 mod enrolment;
 mod execute;
 mod native;
+mod observe;
 mod run_once;
 mod world;

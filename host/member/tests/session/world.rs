@@ -35,6 +35,13 @@ pub fn resource(group: &str, version: &str, kind: &str, plural: &str, namespaced
     Resource { gvk, plural: plural.into(), namespaced, has_status: false, has_scale: false }
 }
 
+pub fn definitions() -> Resource {
+    Resource {
+        has_status: true,
+        ..resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false)
+    }
+}
+
 pub fn configmaps() -> Resource {
     resource("", "v1", "ConfigMap", "configmaps", true)
 }
@@ -145,6 +152,7 @@ pub struct World {
     pub config: SessionConfig,
     pub user: User,
     engine: Arc<Engine>,
+    pub observed: Option<outrigger_member::Observed>,
     session: Option<MemberSession>,
 }
 
@@ -155,12 +163,8 @@ impl World {
         let hub = Client::new(Network::default().client(&hub_server), "hub").with_manager("test");
         let member =
             Client::new(member_server.client(&Network::default(), User::system("admin")), CLUSTER).with_manager("test");
-        let definitions = Resource {
-            has_status: true,
-            ..resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false)
-        };
         for crd in crds::all() {
-            hub.create(&definitions, &to_object(&crd).unwrap()).await.unwrap();
+            hub.create(&definitions(), &to_object(&crd).unwrap()).await.unwrap();
         }
         let engine = Engine::standard();
         engine.install(Layer::Addon, vec![Arc::new(Velero)]);
@@ -178,6 +182,7 @@ impl World {
             },
             user: User::system("outrigger"),
             engine: Arc::new(engine),
+            observed: None,
             session: None,
         };
         world.hub.create(&namespaces(), &namespace(SPACE)).await.unwrap();
@@ -204,9 +209,7 @@ impl World {
     }
 
     pub async fn install_backups(&self) {
-        let definitions =
-            resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false);
-        self.member.create(&definitions, &backup_crd()).await.unwrap();
+        self.member.create(&definitions(), &backup_crd()).await.unwrap();
         // The session may have made it, as soon as the kind was there.
         let _ = self.member.create(&namespaces(), &namespace("velero")).await;
     }
@@ -218,7 +221,14 @@ impl World {
         let clock = Arc::new(SystemClock);
         let recorder =
             Recorder::start(hub.clone(), "outrigger", clock.clone(), RecorderConfig::default(), cancel.clone());
-        let member = Member { name: CLUSTER.into(), hub, member, engine: self.engine.clone(), works: None };
+        let member = Member {
+            name: CLUSTER.into(),
+            hub,
+            member,
+            engine: self.engine.clone(),
+            works: None,
+            observed: self.observed.clone(),
+        };
         self.session = Some(MemberSession::start(member, self.config, recorder, clock, &cancel));
     }
 
@@ -288,6 +298,22 @@ impl World {
         is: impl Fn(&Object) -> bool,
     ) -> Object {
         until(&self.member, resource, key, what, |object| object.is_some_and(&is)).await.unwrap()
+    }
+
+    /// Waits until an object on the hub looks as described.
+    pub async fn until_hub(
+        &self,
+        resource: &Resource,
+        key: &ObjectKey,
+        what: &str,
+        is: impl Fn(&Object) -> bool,
+    ) -> Object {
+        until(&self.hub, resource, key, what, |object| object.is_some_and(&is)).await.unwrap()
+    }
+
+    /// Waits until an object on the hub is gone.
+    pub async fn until_hub_gone(&self, resource: &Resource, key: &ObjectKey) {
+        until(&self.hub, resource, key, "gone", |object| object.is_none()).await;
     }
 
     /// Waits until an object in the member is gone.
