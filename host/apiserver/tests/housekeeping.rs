@@ -248,3 +248,168 @@ async fn a_restart_writes_nothing() {
     send(&client, "DELETE", &format!("{MAPS}/one"), &json!({})).await;
     gone(&client, &format!("{MAPS}/a")).await;
 }
+
+#[tokio::test]
+async fn only_what_was_approved_is_signed_and_only_as_far_as_allowed() {
+    use base64::Engine;
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let lifetime = std::time::Duration::from_secs(3600);
+    let options = Options { signer: Some(authority()), certificate_lifetime: lifetime, ..Options::default() };
+    let server = server_with(options).await;
+    let client = admin(&server);
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let (pem, _) = pki::create_csr("agent:east", &["agents"]).expect("a request");
+    let make = async |name: &str, spec: Value, decisions: &[&str]| {
+        let mut body = json!({"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+            "metadata": {"name": name}, "spec": {"request": base64.encode(&pem), "groups": ["system:masters"],
+                "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}});
+        for (field, value) in spec.as_object().into_iter().flatten() {
+            body["spec"][field] = value.clone();
+        }
+        let (code, made) = send(&client, "POST", path, &body).await;
+        assert_eq!(code, 201, "{made}");
+        assert_ne!(made["spec"]["groups"], json!(["system:masters"]), "groups are those of who asks");
+        let conditions: Vec<Value> = decisions
+            .iter()
+            .map(|kind| json!({"type": kind, "status": "True", "reason": "Test", "message": ""}))
+            .collect();
+        if !conditions.is_empty() {
+            let body = json!({"status": {"conditions": conditions}});
+            assert_eq!(patch(&client, &format!("{path}/{name}/approval"), "merge-patch+json", &body).await.0, 200);
+        }
+    };
+    make("undecided", json!({}), &[]).await;
+    make("denied", json!({}), &["Approved", "Denied"]).await;
+    make("elsewhere", json!({"signerName": "example.com/other"}), &["Approved"]).await;
+    make("server", json!({"usages": ["client auth", "server auth"]}), &["Approved"]).await;
+    make("long", json!({"expirationSeconds": 86_400_000}), &["Approved"]).await;
+    make("short", json!({"expirationSeconds": 1200}), &["Approved"]).await;
+    // Requests are looked at in order, so that all before the last have been by then.
+    let signed = |value: &Value| value["status"]["certificate"].is_string();
+    let life = async |name: &str| {
+        let value = until(&client, &format!("{path}/{name}"), |_, value| signed(value)).await;
+        let chain = base64.decode(value["status"]["certificate"].as_str().expect("text")).expect("base64");
+        let expires = pki::validity(&String::from_utf8(chain).expect("PEM")).expect("a certificate").not_after;
+        expires.as_second() - jiff::Timestamp::now().as_second()
+    };
+    let short = life("short").await;
+    assert!((900..=1200).contains(&short), "{short} s");
+    let long = life("long").await;
+    assert!((1200..=3600).contains(&long), "{long} s");
+    for name in ["undecided", "denied", "elsewhere", "server"] {
+        let (_, value) = get(&client, &format!("{path}/{name}")).await;
+        assert!(!signed(&value), "{name} was signed: {value}");
+    }
+}
+
+/// Marks a stored object as deleted, as a server does that ends right afterwards.
+async fn mark(store: &Arc<dyn Store>, key: &str, finalizers: Option<&[&str]>) {
+    let entry = store.get(key).expect("readable").expect("it is there");
+    let mut value: Value = serde_json::from_slice(&entry.value).expect("JSON");
+    value["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    if let Some(finalizers) = finalizers {
+        value["metadata"]["finalizers"] = json!(finalizers);
+    }
+    // A stored text begins with its metadata.
+    let metadata = value.as_object_mut().and_then(|map| map.remove("metadata")).expect("metadata");
+    let rest = value.to_string();
+    let text = match rest.as_str() {
+        "{}" => format!("{{\"metadata\":{metadata}}}"),
+        rest => format!("{{\"metadata\":{metadata},{}", &rest[1..]),
+    };
+    let op = outrigger_store::Op::Put(text.into());
+    store.write(key, outrigger_store::Expect::Revision(entry.revision), op).await.expect("written");
+}
+
+#[tokio::test]
+async fn a_start_takes_up_what_an_end_left_undone() {
+    let store: Arc<dyn Store> = Arc::new(outrigger_store::MemoryStore::default());
+    let start =
+        async || outrigger_apiserver::ApiServer::start(store.clone(), Options::default()).await.expect("a server");
+    let first = start().await;
+    let client = admin(&first);
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"}, "versions": [
+            {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    assert_eq!(send(&client, "POST", definitions, &definition).await.0, 201);
+    let thing = json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}});
+    let things = "/apis/example.com/v1/namespaces/default/things";
+    assert_eq!(send(&client, "POST", things, &thing).await.0, 201);
+    let (one, two) = (owner(&client, "one").await, owner(&client, "two").await);
+    map(&client, &owned_by("a", &one, false)).await;
+    map(&client, &owned_by("b", &two, true)).await;
+    let name = namespace(&client).await;
+    config_maps(&client, &name).create(&PostParams::default(), &config_map("c", json!({}))).await.expect("created");
+    first.stop().await;
+    let delete = outrigger_store::Op::Delete;
+    let anything = outrigger_store::Expect::Anything;
+    store.write("/registry/core/configmaps/default/one", anything, delete).await.expect("deleted");
+    mark(&store, "/registry/core/configmaps/default/two", Some(&["foregroundDeletion"])).await;
+    mark(&store, &format!("/registry/core/namespaces/{name}"), None).await;
+    mark(&store, "/registry/apiextensions.k8s.io/customresourcedefinitions/things.example.com", None).await;
+
+    let second = start().await;
+    let client = admin(&second);
+    for path in [
+        format!("{MAPS}/a"),
+        format!("{MAPS}/b"),
+        format!("{MAPS}/two"),
+        format!("/api/v1/namespaces/{name}"),
+        format!("{definitions}/things.example.com"),
+    ] {
+        gone(&client, &path).await;
+    }
+    let page = store.range(&outrigger_store::Range { prefix: "/registry/example.com/".into(), ..Default::default() });
+    assert!(page.expect("readable").entries.is_empty());
+}
+
+#[tokio::test]
+async fn a_namespace_takes_custom_objects_with_it() {
+    let server = server().await;
+    let client = admin(&server);
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"}, "versions": [
+            {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    assert_eq!(send(&client, "POST", definitions, &definition).await.0, 201);
+    let name = namespace(&client).await;
+    let thing = json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}});
+    let things = format!("/apis/example.com/v1/namespaces/{name}/things");
+    assert_eq!(send(&client, "POST", &things, &thing).await.0, 201);
+    send(&client, "DELETE", &format!("/api/v1/namespaces/{name}"), &json!({})).await;
+    gone(&client, &format!("/api/v1/namespaces/{name}")).await;
+    let page =
+        server.store().range(&outrigger_store::Range { prefix: "/registry/example.com/".into(), ..Default::default() });
+    assert!(page.expect("readable").entries.is_empty());
+}
+
+#[tokio::test]
+async fn deletions_heed_how_they_were_asked_for() {
+    let server = server().await;
+    let client = admin(&server);
+    for (name, query, body) in [("q", "?propagationPolicy=Orphan", ""), ("o", "", "{\"orphanDependents\":true}")] {
+        let one = owner(&client, name).await;
+        map(&client, &owned_by(&format!("of-{name}"), &one, false)).await;
+        let content = [("content-type", "application/json")];
+        assert_eq!(raw(&client, "DELETE", &format!("{MAPS}/{name}{query}"), &content, body).await.0, 200);
+        gone(&client, &format!("{MAPS}/{name}")).await;
+        let (code, left) = get(&client, &format!("{MAPS}/of-{name}")).await;
+        assert_eq!((code, left["metadata"].get("ownerReferences")), (200, None), "{name}");
+    }
+    // A collection's options hold for each of its objects.
+    let one = owner(&client, "many").await;
+    map(&client, &owned_by("of-many", &one, false)).await;
+    let many = format!("{MAPS}?fieldSelector=metadata.name%3Dmany&propagationPolicy=Orphan");
+    assert_eq!(raw(&client, "DELETE", &many, &[], "").await.0, 200);
+    gone(&client, &format!("{MAPS}/many")).await;
+    assert_eq!(get(&client, &format!("{MAPS}/of-many")).await.0, 200);
+    // What does not block its owner is not waited for.
+    let one = owner(&client, "free").await;
+    let mut held = owned_by("of-free", &one, false);
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    map(&client, &held).await;
+    send(&client, "DELETE", &format!("{MAPS}/free"), &json!({"propagationPolicy": "Foreground"})).await;
+    gone(&client, &format!("{MAPS}/free")).await;
+    assert_eq!(get(&client, &format!("{MAPS}/of-free")).await.0, 200);
+}

@@ -10,3 +10,4 @@ mod https;
 mod kubectl;
 mod lists;
 mod reopening;
+mod writes;
