@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{Cursor, Error, Format, Quantity, selector::is_qualified_name};
 
@@ -53,22 +53,24 @@ impl PodResources {
     }
 }
 
-type Requests = BTreeMap<String, Quantity>;
+/// Names are copied once, when all is added up.
+type Requests<'v> = BTreeMap<&'v str, Quantity>;
 
-fn requests(spec: &Cursor) -> Result<Requests, Error> {
+fn requests(spec: &Cursor) -> Result<BTreeMap<String, Quantity>, Error> {
     let mut running = Requests::new();
     for container in spec.items(&["containers"])? {
-        add(&mut running, &container_requests(&container)?);
+        container_requests(&container, |name, quantity| add(&mut running, name, quantity))?;
     }
     let (mut sidecars, mut hungriest) = (Requests::new(), Requests::new());
     for container in spec.items(&["initContainers"])? {
-        let mut asked = container_requests(&container)?;
+        let mut asked = Requests::new();
+        container_requests(&container, |name, quantity| add(&mut asked, name, quantity))?;
         if container.str(&["restartPolicy"])? == Some("Always") {
-            add(&mut running, &asked);
-            add(&mut sidecars, &asked);
+            add_all(&mut running, &asked);
+            add_all(&mut sidecars, &asked);
             asked = sidecars.clone();
         } else {
-            add(&mut asked, &sidecars);
+            add_all(&mut asked, &sidecars);
         }
         for (name, quantity) in asked {
             let most = hungriest.entry(name).or_insert(Quantity::ZERO);
@@ -79,42 +81,46 @@ fn requests(spec: &Cursor) -> Result<Requests, Error> {
         let most = running.entry(name).or_insert(Quantity::ZERO);
         *most = quantity.max(*most);
     }
-    let overhead = quantities(spec, "overhead")?;
-    add(&mut running, &overhead);
-    running.retain(|_, quantity| *quantity > Quantity::ZERO);
-    for (name, quantity) in &mut running {
-        let binary = matches!(name.as_str(), "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
-        *quantity = quantity.with_format(if binary { Format::BinarySi } else { Format::DecimalSi });
-    }
-    Ok(running)
-}
-
-fn add(sum: &mut Requests, more: &Requests) {
-    for (name, quantity) in more {
-        *sum.entry(name.clone()).or_insert(Quantity::ZERO) += *quantity;
-    }
-}
-
-fn container_requests(container: &Cursor) -> Result<Requests, Error> {
-    let resources = container.at(&["resources"])?;
-    let mut asked = quantities(&resources, "requests")?;
-    for (name, limit) in quantities(&resources, "limits")? {
-        asked.entry(name).or_insert(limit);
-    }
-    Ok(asked)
-}
-
-fn quantities(parent: &Cursor, field: &str) -> Result<Requests, Error> {
-    let empty = Map::new();
-    let map = parent.map(&[field])?.unwrap_or(&empty);
-    map.iter()
-        .filter(|(name, _)| is_countable(name))
-        .map(|(name, value)| {
-            let quantity = Quantity::from_value(value).map_err(|error| parent.invalid(&[field, name], error))?;
-            let rounded = if name == "cpu" { quantity.round_to_milli() } else { quantity.round_to_unit() };
-            Ok((name.clone(), rounded))
+    each_quantity(spec, "overhead", |name, quantity| add(&mut running, name, quantity))?;
+    let needed = running.into_iter().filter(|(_, quantity)| *quantity > Quantity::ZERO);
+    Ok(needed
+        .map(|(name, quantity)| {
+            let binary = matches!(name, "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
+            let format = if binary { Format::BinarySi } else { Format::DecimalSi };
+            (name.to_owned(), quantity.with_format(format))
         })
-        .collect()
+        .collect())
+}
+
+fn add<'v>(sum: &mut Requests<'v>, name: &'v str, quantity: Quantity) {
+    *sum.entry(name).or_insert(Quantity::ZERO) += quantity;
+}
+
+fn add_all<'v>(sum: &mut Requests<'v>, more: &Requests<'v>) {
+    more.iter().for_each(|(name, quantity)| add(sum, name, *quantity));
+}
+
+fn container_requests<'v>(container: &Cursor<'v, '_>, mut take: impl FnMut(&'v str, Quantity)) -> Result<(), Error> {
+    let resources = container.at(&["resources"])?;
+    let requests = resources.map(&["requests"])?;
+    each_quantity(&resources, "requests", &mut take)?;
+    each_quantity(&resources, "limits", |name, limit| {
+        if !requests.is_some_and(|requests| requests.contains_key(name)) {
+            take(name, limit);
+        }
+    })
+}
+
+fn each_quantity<'v>(
+    parent: &Cursor<'v, '_>,
+    field: &str,
+    mut take: impl FnMut(&'v str, Quantity),
+) -> Result<(), Error> {
+    for (name, value) in parent.map(&[field])?.into_iter().flatten().filter(|(name, _)| is_countable(name)) {
+        let quantity = Quantity::from_value(value).map_err(|error| parent.invalid(&[field, name], error))?;
+        take(name, if name == "cpu" { quantity.round_to_milli() } else { quantity.round_to_unit() });
+    }
+    Ok(())
 }
 
 /// Resources that schedulers count: cpu, memory, ephemeral storage, pods, huge pages, attachable volumes and
