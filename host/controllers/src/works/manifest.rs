@@ -9,6 +9,8 @@
 //! make (a Velero Schedule to its Backups) carry none. The claims of policies stay on the hub in any
 //! case.
 
+use std::borrow::Cow;
+
 use outrigger_api::cluster::Cluster;
 use outrigger_api::labels::{annotation, label};
 use outrigger_api::policy::{ConflictResolution, ReplicaSchedulingType};
@@ -74,33 +76,34 @@ impl Maker<'_> {
         trace: &mut dyn Trace,
     ) -> Result<Manifest, String> {
         let (engine, template, binding) = (self.engine, self.template, self.binding);
-        let mut object = template.clone();
+        // Copied where something changes it, and no sooner: this is done for every cluster.
+        let mut object = Cow::Borrowed(template);
         if is_workload(&binding.spec) {
             let replicas = i64::from(target.replicas);
-            let reply = engine.revise_replicas(&object, replicas);
+            let reply = engine.revise_replicas(&*object, replicas);
             let interpreter = reply.interpreter().unwrap_or_default().to_owned();
             let revised = reply.into_result().map_err(|error| format!("its replicas could not be set: {error}"))?;
             if let Some(revised) = revised {
-                object = revised;
+                object = Cow::Owned(revised);
                 trace.step(By::Replicas { replicas, interpreter }, &object);
             }
         }
         let completions = self.completions.iter().flatten().find(|(name, _)| *name == target.name);
         if let Some((_, completions)) = completions {
-            object.set(&["spec", "completions"], *completions);
+            object.to_mut().set(&["spec", "completions"], *completions);
             trace.step(By::Completions, &object);
         }
         let facts = facts(cluster);
-        let reply = engine.localize(&object, &facts);
+        let reply = engine.localize(&*object, &facts);
         let interpreter = reply.interpreter().unwrap_or_default().to_owned();
         if let Some(localized) =
             reply.into_result().map_err(|error| format!("it could not be fitted to the cluster: {error}"))?
         {
-            object = localized;
+            object = Cow::Owned(localized);
             trace.step(By::Interpreter { interpreter }, &object);
         }
         let told = &mut |addon: &str, changes: Vec<_>, object: &Object| trace.tailored(addon, &changes, object);
-        let object = self.tailoring.apply(object, &facts, told).map_err(|error| error.to_string())?;
+        let object = self.tailoring.apply(object.into_owned(), &facts, told).map_err(|error| error.to_string())?;
         let (object, applied) = self.overrides.apply(object, cluster, trace).map_err(|error| error.to_string())?;
         if object.reference() != template.reference() {
             return Err(format!("overrides or an interpreter made {} of it", object.reference()));
