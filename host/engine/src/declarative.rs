@@ -189,22 +189,22 @@ impl Interpreter for Declarative {
     }
 
     fn revise_replicas(&self, object: Object, replicas: i64) -> Answer<Object> {
-        if let Some(answer) = self.scripts.revise_replicas(&object, replicas) {
-            return answer;
+        if let Some(script) = self.scripts.of(Operation::ReviseReplica) {
+            return script.revise_replicas(object, replicas).into();
         }
         answer(self.revise.as_ref().map(|rule| rule.apply(object, replicas)))
     }
 
     fn retain(&self, desired: Object, observed: &Object) -> Answer<Object> {
-        if let Some(answer) = self.scripts.retain(&desired, observed) {
-            return answer;
+        if let Some(script) = self.scripts.of(Operation::Retain) {
+            return script.retain(desired, observed).into();
         }
         answer(self.retain.as_ref().map(|rules| retain::apply(rules, desired, observed)))
     }
 
     fn aggregate_status(&self, template: Object, items: &[StatusItem]) -> Answer<Object> {
-        if let Some(answer) = self.scripts.aggregate_status(&template, items) {
-            return answer;
+        if let Some(script) = self.scripts.of(Operation::AggregateStatus) {
+            return script.aggregate_status(template, (!items.is_empty()).then_some(items)).into();
         }
         answer(self.aggregate.as_ref().map(|rule| rule.template(template, items)))
     }

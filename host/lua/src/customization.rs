@@ -88,16 +88,16 @@ impl Interpreter for Customization {
     }
 
     fn revise_replicas(&self, object: Object, replicas: i64) -> Answer<Object> {
-        self.ask(Operation::ReviseReplica, |script| script.revise_replicas(&object, replicas))
+        self.ask(Operation::ReviseReplica, |script| script.revise_replicas(object, replicas))
     }
 
     fn retain(&self, desired: Object, observed: &Object) -> Answer<Object> {
-        self.ask(Operation::Retain, |script| script.retain(&desired, observed))
+        self.ask(Operation::Retain, |script| script.retain(desired, observed))
     }
 
     fn aggregate_status(&self, template: Object, items: &[StatusItem]) -> Answer<Object> {
         let items = (!items.is_empty()).then_some(items);
-        self.ask(Operation::AggregateStatus, |script| script.aggregate_status(&template, items))
+        self.ask(Operation::AggregateStatus, |script| script.aggregate_status(template, items))
     }
 
     fn dependencies(&self, object: &Object) -> Answer<Vec<Dependency>> {

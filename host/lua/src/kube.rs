@@ -44,6 +44,9 @@ pub(crate) fn pods(
     }
     let resources = PodResources::of_spec(&spec).map_err(invalid)?;
     let Some(requirements) = ReplicaRequirements::of_pod(resources) else { return Ok(Value::Nil) };
+    if let Some(table) = sources.needs(lua, &requirements)? {
+        return Ok(Value::Table(table));
+    }
     whole(lua, &serde_json::to_value(requirements).map_err(mlua::Error::external)?)
 }
 

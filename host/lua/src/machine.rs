@@ -11,7 +11,7 @@ use crate::{
     error::{CHUNK, Fault},
     kube, library,
     limits::{Clock, Exceeded, Limits},
-    tables::Sources,
+    tables::{Slot, Sources},
 };
 
 const SANDBOX: &str = include_str!("sandbox.lua");
@@ -126,9 +126,10 @@ impl Machine {
         self.clock.start(limits);
         let (function, names) = self.loaded(chunk)?;
         let (lua, clock, outside, enter) = (&self.lua, &*self.clock, &self.outside, &self.enter);
-        let sources = Sources::new(clock, outside, limits.memory);
+        let needs = Slot::new();
+        let sources = Sources::new(clock, outside, limits.memory, &needs);
         let result = lua.scope(|scope| {
-            let expand = scope.create_function(|lua, table: Table| sources.expand(lua, &table))?;
+            let expand = scope.create_function(|lua, (table, key): (Table, Value)| sources.field(lua, &table, &key))?;
             let pods = if chunk.names.contains(&"kube") {
                 Value::Function(scope.create_function(|lua, (dependencies, template, namespace)| {
                     kube::pods(lua, &sources, clock, limits.memory, dependencies, &template, namespace)
@@ -144,7 +145,7 @@ impl Machine {
             args.push_back(pods);
             for input in inputs {
                 args.push_back(match *input {
-                    Input::Object(object) => Value::Table(sources.object(lua, &object.0)?),
+                    Input::Object(object) => Value::Table(sources.root(lua, &object.0)?),
                     Input::Nil => Value::Nil,
                     Input::Items(items) => Value::Table(sources.items(lua, items)?),
                     Input::Number(number) => Value::Number(number as f64),

@@ -16,16 +16,16 @@ for name, value in rawnext, math do M[name] = value end
 local sub, concat, insert, remove = S.sub, T.concat, T.insert, T.remove
 local tick = native.tick
 
--- Set for the length of one call: they reach the objects of that call.
+-- Set for the length of one call: they reach the objects of that call. `expand` gives a field, and puts all fields
+-- in where it must; for what is no text, always.
 local expand, pods
 
 local outside = {
   __index = function(t, key)
-    expand(t)
-    return t[key]
+    return expand(t, key)
   end,
   __newindex = function(t, key, value)
-    expand(t)
+    expand(t, false)
     t[key] = value
   end,
 }

@@ -1,13 +1,17 @@
 //! [`Script`]: one function of an interpreter.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use mlua::{MultiValue, Table};
 use outrigger_interpreter::{
-    Component, Dependency, Error, ErrorKind, Health, HealthReport, Operation, ReplicaInfo, StatusItem,
+    Component, Dependency, Error, ErrorKind, Health, HealthReport, Operation, ReplicaInfo, ReplicaRequirements,
+    StatusItem,
 };
 use outrigger_object::{Cursor, Object};
 use serde_json::{Map, Value};
@@ -19,7 +23,7 @@ use crate::{
     machine::{Chunk, Input, Machine},
     names,
     tables::Sources,
-    values::Reader,
+    values::{Reader, fill},
 };
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -101,6 +105,7 @@ impl Script {
         })
         .and_then(|result| match result {
             Taken::Replicas(replicas, None) => Ok(ReplicaInfo { replicas, requirements: None }),
+            Taken::Needs(replicas, requirements) => Ok(ReplicaInfo { replicas, requirements: Some(requirements) }),
             Taken::Replicas(replicas, Some(map)) => {
                 let requirements = answers::requirements(&Cursor::of_map(&map));
                 let requirements = requirements.map_err(|error| self.invalid(object, error))?;
@@ -127,22 +132,23 @@ impl Script {
     }
 
     /// `ReviseReplica`.
-    pub fn revise_replicas(&self, object: &Object, replicas: i64) -> Result<Object, Error> {
-        let inputs = [Input::Object(object), Input::Number(replicas)];
-        self.changed(Operation::ReviseReplica, object, &inputs, &[&object.0])
+    pub fn revise_replicas<'a>(&self, object: impl Into<Cow<'a, Object>>, replicas: i64) -> Result<Object, Error> {
+        self.changed(Operation::ReviseReplica, object.into(), Input::Number(replicas))
     }
 
     /// `Retain`.
-    pub fn retain(&self, desired: &Object, observed: &Object) -> Result<Object, Error> {
-        let inputs = [Input::Object(desired), Input::Object(observed)];
-        self.changed(Operation::Retain, desired, &inputs, &[&desired.0, &observed.0])
+    pub fn retain<'a>(&self, desired: impl Into<Cow<'a, Object>>, observed: &Object) -> Result<Object, Error> {
+        self.changed(Operation::Retain, desired.into(), Input::Object(observed))
     }
 
     /// `AggregateStatus`; without `items` the script gets nil for them, which is what it gets in Karmada before any
     /// cluster has reported. As there, empty objects and lists are left out of the result.
-    pub fn aggregate_status(&self, template: &Object, items: Option<&[StatusItem]>) -> Result<Object, Error> {
-        let inputs = [Input::Object(template), items.map_or(Input::Nil, Input::Items)];
-        self.changed(Operation::AggregateStatus, template, &inputs, &[])
+    pub fn aggregate_status<'a>(
+        &self,
+        template: impl Into<Cow<'a, Object>>,
+        items: Option<&[StatusItem]>,
+    ) -> Result<Object, Error> {
+        self.changed(Operation::AggregateStatus, template.into(), items.map_or(Input::Nil, Input::Items))
     }
 
     /// `GetDependencies`, sorted, each once.
@@ -188,27 +194,46 @@ impl Script {
         }
     }
 
-    fn changed(
-        &self,
-        operation: Operation,
-        object: &Object,
-        inputs: &[Input],
-        references: &[&Map<String, Value>],
-    ) -> Result<Object, Error> {
-        let changed = self.run_with(operation, object, inputs, references, |given| match given.into_iter().next() {
+    /// Asks for a changed object. One that is given, and not lent, is not copied where it stays as it was.
+    fn changed(&self, operation: Operation, object: Cow<'_, Object>, other: Input) -> Result<Object, Error> {
+        let given: &Object = &object;
+        // What an empty table was is told by the objects, where they and the answer are of one form.
+        let both;
+        let references: &[&Map<String, Value>] = match other {
+            Input::Object(other) => {
+                both = [&given.0, &other.0];
+                &both
+            }
+            Input::Number(_) => &[&given.0],
+            Input::Items(_) | Input::Nil => &[],
+        };
+        let made = self.run_with(operation, given, &[Input::Object(given), other], references, |given| match given
+            .into_iter()
+            .next()
+        {
             Some(mlua::Value::Table(table)) => Ok(Raw::Object(table)),
             other => Err(expected("table", other.as_ref())),
         })?;
-        match changed {
-            Taken::Value(Value::Object(map)) => {
-                let changed = Object(map);
-                if changed.kind().is_empty() {
-                    return Err(self.invalid(object, "the result has no kind"));
-                }
-                Ok(changed)
-            }
-            _ => Err(self.confused(object)),
+        let made = match made {
+            Taken::Value(Value::Null) => None,
+            Taken::Value(Value::Object(made)) => Some(made),
+            _ => return Err(self.confused(given)),
+        };
+        let kind = match made.as_ref().map(|made| made.get("kind")) {
+            None | Some(Some(Value::Null)) => given.kind(),
+            Some(kind) => kind.and_then(Value::as_str).unwrap_or_default(),
+        };
+        if kind.is_empty() {
+            return Err(self.invalid(given, "the result has no kind"));
         }
+        let mut original = object.into_owned();
+        Ok(match made {
+            None => original,
+            Some(mut made) => {
+                fill(&mut made, &mut original.0);
+                Object(made)
+            }
+        })
     }
 
     fn run(
@@ -237,7 +262,7 @@ impl Script {
             let read = |sources: &Sources, clock: &Clock, given: MultiValue| {
                 Ok(check(given).and_then(|raw| {
                     let mut reader = Reader::new(sources, clock, references, limits.memory);
-                    Ok(take(raw, &mut reader)?)
+                    Ok(take(raw, &mut reader, object)?)
                 }))
             };
             let result = machine.call(chunk, limits, inputs, read).and_then(|result| result);
@@ -279,16 +304,20 @@ enum Taken {
     Nothing,
     Bool(bool),
     Replicas(i64, Option<Map<String, Value>>),
+    Needs(i64, ReplicaRequirements),
     Value(Value),
 }
 
-fn take(raw: Raw, reader: &mut Reader) -> mlua::Result<Taken> {
+fn take(raw: Raw, reader: &mut Reader, object: &Object) -> mlua::Result<Taken> {
     Ok(match raw {
         Raw::Nothing => Taken::Nothing,
         Raw::Bool(bool) => Taken::Bool(bool),
         Raw::Replicas(replicas, None) => Taken::Replicas(replicas, None),
-        Raw::Replicas(replicas, Some(table)) => Taken::Replicas(replicas, Some(reader.object(&table)?)),
-        Raw::Object(table) => Taken::Value(Value::Object(reader.object(&table)?)),
+        Raw::Replicas(replicas, Some(table)) => match reader.sources().needed(&table)? {
+            Some(requirements) => Taken::Needs(replicas, requirements),
+            None => Taken::Replicas(replicas, Some(reader.object(&table)?)),
+        },
+        Raw::Object(table) => Taken::Value(reader.changed(&table, &object.0)?),
         Raw::List(table) => Taken::Value(Value::Array(reader.list(&table)?)),
         Raw::Any(table) => Taken::Value(reader.table(&table)?.unwrap_or_else(|| Value::Object(Map::new()))),
     })

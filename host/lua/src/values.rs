@@ -5,7 +5,7 @@
 //! at the same path in one of them is an object, what is an empty list there is a list, and anything else is left
 //! out. Positions in lists do not count in a path. Whole numbers are integers.
 
-use std::{collections::HashMap, ffi::c_void};
+use std::{collections::HashMap, ffi::c_void, ptr};
 
 use mlua::{Error, Result, Table};
 use serde_json::{Map, Number, Value};
@@ -45,6 +45,20 @@ impl<'s, 'a> Reader<'s, 'a> {
         Self { sources, clock, references, empties: None, path: String::new(), open: Vec::new(), left: most, nodes: 0 }
     }
 
+    /// What tables stand for.
+    pub(crate) fn sources(&self) -> &'s Sources<'a> {
+        self.sources
+    }
+
+    /// A table that must be an object, made from `original`. `null` in it stands for what the original has at the
+    /// same path; [`fill`] puts that in.
+    pub(crate) fn changed(&mut self, table: &Table, original: &Map<String, Value>) -> Result<Value> {
+        match self.part(table, Some(original))? {
+            Some(Value::Array(_)) => Err(refused("an object was expected, a list came")),
+            made => Ok(made.unwrap_or_else(|| Value::Object(Map::new()))),
+        }
+    }
+
     /// A table that must be an object. An empty one is.
     pub(crate) fn object(&mut self, table: &Table) -> Result<Map<String, Value>> {
         match self.table(table)? {
@@ -65,7 +79,15 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     /// A table; nothing when it is empty.
     pub(crate) fn table(&mut self, table: &Table) -> Result<Option<Value>> {
+        self.part(table, None)
+    }
+
+    /// A table; `original` is what was at its path, where that may be left in place.
+    fn part(&mut self, table: &Table, original: Option<&Map<String, Value>>) -> Result<Option<Value>> {
         if let Some(object) = self.sources.behind(table)? {
+            if original.is_some_and(|original| ptr::eq(original, object)) && self.stays(object)? {
+                return Ok(Some(Value::Null));
+            }
             let empty = object.values().all(Value::is_null);
             return Ok(if empty { None } else { Some(Value::Object(self.copy_object(object, 0)?)) });
         }
@@ -77,14 +99,15 @@ impl<'s, 'a> Reader<'s, 'a> {
             return Err(refused("the result is nested too deeply"));
         }
         self.open.push(here);
-        let result = self.entries(table);
+        let result = self.entries(table, original);
         self.open.pop();
         result
     }
 
     /// Texts, numbers and booleans first and tables afterwards, so that what Lua's stack and ours hold does not
     /// grow with the size of a table, and little with its depth.
-    fn entries(&mut self, table: &Table) -> Result<Option<Value>> {
+    fn entries(&mut self, table: &Table, original: Option<&Map<String, Value>>) -> Result<Option<Value>> {
+        let before = |name: &str| original.and_then(|original| original.get(name));
         let (mut fields, mut items) = (Map::new(), Vec::new());
         let (mut named, mut numbered) = (Vec::new(), Vec::new());
         let mut is_object = false;
@@ -96,6 +119,10 @@ impl<'s, 'a> Reader<'s, 'a> {
                     is_object = true;
                     match value {
                         mlua::Value::Table(_) => named.push(name),
+                        mlua::Value::String(text) if is_text(before(&name), &text) => {
+                            self.spend(16 + text.as_bytes().len())?;
+                            fields.insert(name, Value::Null);
+                        }
                         other => drop(fields.insert(name, self.scalar(&other)?)),
                     }
                     return Ok(());
@@ -120,7 +147,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         for name in named {
             let child: Table = table.raw_get(name.as_str())?;
             self.enter(&name);
-            let value = self.child(&child)?;
+            let value = self.child(&child, before(&name).and_then(Value::as_object))?;
             self.path.truncate(length);
             fields.extend(value.map(|value| (name, value)));
         }
@@ -130,7 +157,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         for index in numbered {
             if let Some((position, value)) = items.get_mut(index) {
                 let child: Table = table.raw_get(*position)?;
-                *value = self.child(&child)?;
+                *value = self.child(&child, None)?;
             }
         }
         items.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -140,9 +167,9 @@ impl<'s, 'a> Reader<'s, 'a> {
         Ok(Some(Value::Array(items.into_iter().filter_map(|(_, value)| value).collect())))
     }
 
-    fn child(&mut self, table: &Table) -> Result<Option<Value>> {
+    fn child(&mut self, table: &Table, original: Option<&Map<String, Value>>) -> Result<Option<Value>> {
         self.spend(16)?;
-        match self.table(table)? {
+        match self.part(table, original)? {
             Some(value) => Ok(Some(value)),
             None => Ok(self.empty()),
         }
@@ -172,6 +199,50 @@ impl<'s, 'a> Reader<'s, 'a> {
             None => Number::from_f64(number)
                 .map(Value::Number)
                 .ok_or_else(|| refused(&format!("cannot encode the number {number} to JSON"))),
+        }
+    }
+
+    /// Whether a copy of an object, by the rules of [`copy`](Self::copy), would be the same and is not too large;
+    /// nothing is spent when not.
+    fn stays(&mut self, object: &Map<String, Value>) -> Result<bool> {
+        let (left, nodes) = (self.left, self.nodes);
+        let stays = !object.is_empty() && self.stay(object, 0)?;
+        if !stays {
+            (self.left, self.nodes) = (left, nodes);
+        }
+        Ok(stays)
+    }
+
+    fn stay(&mut self, object: &Map<String, Value>, depth: usize) -> Result<bool> {
+        if depth > DEEPEST {
+            return Ok(false);
+        }
+        for (name, value) in object {
+            self.spend(name.len())?;
+            if !self.stays_value(value, depth)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn stays_value(&mut self, value: &Value, depth: usize) -> Result<bool> {
+        self.spend(16)?;
+        match value {
+            Value::Null => Ok(false),
+            Value::Bool(_) => Ok(true),
+            Value::Number(number) => Ok(!number.is_f64()),
+            Value::String(text) => self.spend(text.len()).map(|()| true),
+            Value::Array(items) if items.is_empty() || depth > DEEPEST => Ok(false),
+            Value::Array(items) => {
+                for item in items {
+                    if !self.stays_value(item, depth + 1)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Value::Object(fields) => Ok(!fields.is_empty() && self.stay(fields, depth + 1)?),
         }
     }
 
@@ -260,6 +331,21 @@ impl<'s, 'a> Reader<'s, 'a> {
         }
         Ok(())
     }
+}
+
+/// Moves into what [`Reader::changed`] gave the parts of the original that it left in place.
+pub(crate) fn fill(made: &mut Map<String, Value>, original: &mut Map<String, Value>) {
+    for (name, value) in made {
+        match (value, original.get_mut(name)) {
+            (value @ Value::Null, Some(part)) => *value = part.take(),
+            (Value::Object(fields), Some(Value::Object(part))) => fill(fields, part),
+            _ => {}
+        }
+    }
+}
+
+fn is_text(value: Option<&Value>, text: &mlua::LuaString) -> bool {
+    matches!(value, Some(Value::String(known)) if *known.as_bytes() == *text.as_bytes())
 }
 
 #[cold]

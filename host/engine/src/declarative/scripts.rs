@@ -1,8 +1,6 @@
 //! Functions in Lua that stand in place of a block.
 
-use outrigger_interpreter::{
-    Answer, Component, Dependency, HealthReport, Operation, Operations, ReplicaInfo, StatusItem,
-};
+use outrigger_interpreter::{Answer, Component, Dependency, HealthReport, Operation, Operations, ReplicaInfo};
 use outrigger_lua::Script;
 use outrigger_object::Object;
 use serde_json::Value;
@@ -17,7 +15,8 @@ impl Scripts {
         self.0.iter().map(Script::operation).collect()
     }
 
-    fn of(&self, operation: Operation) -> Option<&Script> {
+    /// The function that answers an operation.
+    pub fn of(&self, operation: Operation) -> Option<&Script> {
         self.0.iter().find(|script| script.operation() == operation)
     }
 
@@ -27,19 +26,6 @@ impl Scripts {
 
     pub fn components(&self, object: &Object) -> Option<Answer<Vec<Component>>> {
         Some(self.of(Operation::InterpretComponent)?.components(object).into())
-    }
-
-    pub fn revise_replicas(&self, object: &Object, replicas: i64) -> Option<Answer<Object>> {
-        Some(self.of(Operation::ReviseReplica)?.revise_replicas(object, replicas).into())
-    }
-
-    pub fn retain(&self, desired: &Object, observed: &Object) -> Option<Answer<Object>> {
-        Some(self.of(Operation::Retain)?.retain(desired, observed).into())
-    }
-
-    pub fn aggregate_status(&self, template: &Object, items: &[StatusItem]) -> Option<Answer<Object>> {
-        let items = (!items.is_empty()).then_some(items);
-        Some(self.of(Operation::AggregateStatus)?.aggregate_status(template, items).into())
     }
 
     pub fn dependencies(&self, object: &Object) -> Option<Answer<Vec<Dependency>>> {

@@ -131,10 +131,14 @@ proptest! {
             end
             function ReviseReplica(o, n) return walk(o) end";
         let leave = "function ReviseReplica(o, n) return o end";
-        let [touched, left] = [touch, leave].map(|source| {
-            compile(Operation::ReviseReplica, source).revise_replicas(&input, 1).unwrap()
-        });
-        prop_assert_eq!(touched, left);
+        let half = "function ReviseReplica(o, n) for k, v in pairs(o.spec or {}) do end return o end";
+        let spec_is_map = input.get(&["spec"]).is_none_or(|spec| spec.is_object() || spec.is_null());
+        for source in [leave, if spec_is_map { half } else { leave }] {
+            let [touched, left] = [touch, source].map(|source| {
+                compile(Operation::ReviseReplica, source).revise_replicas(input.clone(), 1).unwrap()
+            });
+            prop_assert_eq!(touched, left);
+        }
     }
 
     #[test]

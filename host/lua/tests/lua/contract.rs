@@ -155,11 +155,40 @@ fn untouched_parts_come_back_as_they_were() {
     assert_eq!(changed, expected);
 }
 
+/// What is moved, shared, replaced or left: the answer is the same whether the object is lent or given.
+#[rstest]
+#[case::left("return d", json!({"a": {"x": 1}, "b": {"y": {"z": [2]}}, "t": "T", "u": "U"}))]
+#[case::looked_at("local _ = d.spec.a.x return d", json!({"a": {"x": 1}, "b": {"y": {"z": [2]}}, "t": "T", "u": "U"}))]
+#[case::read_and_set("local _ = d.spec.a.none, d.spec.a.x d.spec.a.w = d.spec.a.x + d.spec.a.x return d",
+    json!({"a": {"x": 1, "w": 2}, "b": {"y": {"z": [2]}}, "t": "T", "u": "U"}))]
+#[case::swapped("d.spec.a, d.spec.b = d.spec.b, d.spec.a return d",
+    json!({"a": {"y": {"z": [2]}}, "b": {"x": 1}, "t": "T", "u": "U"}))]
+#[case::texts_swapped("d.spec.t, d.spec.u = d.spec.u, d.spec.t return d",
+    json!({"a": {"x": 1}, "b": {"y": {"z": [2]}}, "t": "U", "u": "T"}))]
+#[case::shared("d.spec.c = d.spec.b d.spec.a.d = d.spec.b return d", json!({
+    "a": {"x": 1, "d": {"y": {"z": [2]}}}, "b": {"y": {"z": [2]}}, "c": {"y": {"z": [2]}}, "t": "T", "u": "U"}))]
+#[case::below("d.spec.b.y.w = d.spec.b.y.z d.spec.b.y.z = nil return d",
+    json!({"a": {"x": 1}, "b": {"y": {"w": [2]}}, "t": "T", "u": "U"}))]
+#[case::gone("d.spec.a, d.spec.t = nil, nil return d", json!({"b": {"y": {"z": [2]}}, "u": "U"}))]
+#[case::in_a_list("d.spec.b.y.z = {d.spec.a, d.spec.a} return d",
+    json!({"a": {"x": 1}, "b": {"y": {"z": [{"x": 1}, {"x": 1}]}}, "t": "T", "u": "U"}))]
+#[case::of_another("d.spec.a = o.spec.a return d", json!({"a": {"x": 9}, "b": {"y": {"z": [2]}}, "t": "T", "u": "U"}))]
+#[case::another("return o", json!({"a": {"x": 9}, "t": "other"}))]
+#[case::a_new_one("return {kind = d.kind, spec = {b = d.spec.b, a = d.spec.t}}", json!({"a": "T", "b": {"y": {"z": [2]}}}))]
+fn parts_go_where_they_are_put(#[case] body: &str, #[case] expected: Value) {
+    let object = |spec: Value| Object::from_value(json!({"kind": "Widget", "spec": spec})).unwrap();
+    let desired = object(json!({"a": {"x": 1}, "b": {"y": {"z": [2]}}, "t": "T", "u": "U"}));
+    let observed = object(json!({"a": {"x": 9}, "t": "other"}));
+    let script = Script::compile(&format!("function Retain(d, o) {body} end"), Operation::Retain, "test").unwrap();
+    assert_eq!(script.retain(&desired, &observed).as_ref(), Ok(&object(expected.clone())), "lent: {body}");
+    assert_eq!(script.retain(desired, &observed), Ok(object(expected)), "given: {body}");
+}
+
 #[test]
 fn no_items_are_nil() {
     let source = "function AggregateStatus(o, items) o.status = {none = items == nil} return o end";
     let script = Script::compile(source, Operation::AggregateStatus, "test").unwrap();
-    let status = |items| script.aggregate_status(&widget(), items).unwrap().0.remove("status").unwrap();
+    let status = |items| script.aggregate_status(widget(), items).unwrap().0.remove("status").unwrap();
     assert_eq!(status(None), json!({"none": true}));
     assert_eq!(status(Some(&[])), json!({"none": false}));
 }
