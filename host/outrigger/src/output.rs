@@ -17,16 +17,21 @@ pub fn table(header: &[&str]) -> Table {
 
 /// Prints a value as JSON or YAML, or the table that stands for it.
 pub fn print<T: Serialize>(output: Output, value: &T, table: impl FnOnce(&T) -> String) -> Result<()> {
-    let mut text = match output {
+    let text = match output {
         Output::Table => table(value),
         Output::Json => serde_json::to_string_pretty(value)?,
         Output::Yaml => serde_saphyr::to_string(value)?,
     };
+    say(text)
+}
+
+/// Prints a text, and ends its last line. A reader that has seen enough, such as `head`, is no failure.
+pub fn say(text: impl Into<String>) -> Result<()> {
+    let mut text = text.into();
     if !text.ends_with('\n') {
         text.push('\n');
     }
     match io::stdout().write_all(text.as_bytes()) {
-        // The reader, such as `head`, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }

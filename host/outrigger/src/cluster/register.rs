@@ -13,6 +13,7 @@ use super::manifest;
 use super::progress::Progress;
 use crate::cli;
 use crate::connect;
+use crate::output;
 
 /// The agent, as manifests.
 pub const AGENT: &str = include_str!("../../../../deploy/agent.yaml");
@@ -45,8 +46,7 @@ pub async fn run(args: cli::Register) -> Result<()> {
         image: Some(&args.image),
     })?;
     if args.dry_run {
-        print!("{}", manifest::print(&objects)?);
-        return Ok(());
+        return output::say(manifest::print(&objects)?);
     }
     let member = connect::member(args.kubeconfig.as_deref(), args.context.as_deref(), &args.cluster_name).await?;
     let progress = Progress::shown();

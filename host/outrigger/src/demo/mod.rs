@@ -31,6 +31,7 @@ use crate::{
     cli,
     cluster::{self, join, token},
     connect::{self, Connection},
+    output,
     serve::ControlPlane,
 };
 
@@ -113,12 +114,12 @@ pub async fn run(args: cli::Demo) -> Result<()> {
     progress.finish();
     let board = board?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&board)?);
+        output::say(serde_json::to_string_pretty(&board)?)?;
     } else {
-        println!("\n{}\n", board.table());
+        output::say(format!("\n{}\n", board.table()))?;
     }
     if !args.exit {
-        explain(&plane, &running, &directory.path);
+        output::say(hints(&plane, &running, &directory.path))?;
         crate::signals::stop().await?;
         eprintln!("stopping");
     }
@@ -223,24 +224,30 @@ async fn follow_backup(
 }
 
 /// What to try now.
-fn explain(plane: &ControlPlane, members: &[Member], directory: &Path) {
+fn hints(plane: &ControlPlane, members: &[Member], directory: &Path) -> String {
     let hub = plane.endpoint().kubeconfig().display().to_string();
-    println!("Kubeconfigs:\n  control plane  {hub}");
+    let file = |member: &Member| member.endpoint.kubeconfig().display().to_string();
+    let mut text = format!("Kubeconfigs:\n  control plane  {hub}\n");
     for member in members {
-        println!("  {:<13}  {}", member.name, member.endpoint.kubeconfig().display());
+        text.push_str(&format!("  {:<13}  {}\n", member.name, file(member)));
     }
-    let member = members.first().map(|member| member.endpoint.kubeconfig().display().to_string()).unwrap_or_default();
-    println!("\nTry, in another terminal:");
-    println!("  export KUBECONFIG={hub}");
-    println!("  kubectl get clusters");
-    println!("  kubectl -n velero get backup nightly -o yaml");
-    println!("  kubectl get resourcebindings,works -A");
-    println!("  kubectl --kubeconfig {member} -n velero get bsl default -o jsonpath='{{.spec.objectStorage.prefix}}'");
+    let member = members.first().map(file).unwrap_or_default();
     let own = std::env::current_exe().map_or_else(|_| "outrigger".to_owned(), |path| path.display().to_string());
-    println!("  {own} addon list");
-    println!(
-        "\nVelero in the members is simulated. The agent of edge logs to {}.",
-        directory.join(AGENT_LOG).display()
-    );
-    println!("Ctrl-C stops it all; {} stays.", directory.display());
+    text.push_str(&format!(
+        "
+Try, in another terminal:
+  export KUBECONFIG={hub}
+  kubectl get clusters
+  kubectl -n velero get backup nightly -o yaml
+  kubectl get resourcebindings,works -A
+  {own} explain backupstoragelocation/default -n velero --cluster east
+  kubectl --kubeconfig {member} -n velero get bsl default -o jsonpath='{{.spec.objectStorage.prefix}}'
+  {own} addon list
+
+Velero in the members is simulated. The agent of edge logs to {}.
+Ctrl-C stops it all; {} stays.",
+        directory.join(AGENT_LOG).display(),
+        directory.display()
+    ));
+    text
 }

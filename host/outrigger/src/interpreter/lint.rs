@@ -40,19 +40,19 @@ pub fn run(args: &Lint) -> Result<()> {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match args.output {
-        Output::Table => findings.iter().for_each(line),
+        Output::Table => findings.iter().try_for_each(line)?,
         other => output::print(other, &findings, |_| String::new())?,
     }
     if errors > 0 {
         bail!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
     }
     if args.output == Output::Table {
-        println!("no errors, {}", counted(warnings, "warning"));
+        output::say(format!("no errors, {}", counted(warnings, "warning")))?;
     }
     Ok(())
 }
 
-fn line(finding: &Finding) {
+fn line(finding: &Finding) -> Result<()> {
     let paint = test::Paint::of_stdout();
     let word = match finding.severity {
         Severity::Error => paint.bad("error"),
@@ -64,7 +64,7 @@ fn line(finding: &Finding) {
         (line, 0) => format!("{}:{line}", fault.file),
         (line, column) => format!("{}:{line}:{column}", fault.file),
     };
-    println!("{}: {word}: {}", paint.bold(&place), fault.message);
+    output::say(format!("{}: {word}: {}", paint.bold(&place), fault.message))
 }
 
 fn counted(number: usize, word: &str) -> String {

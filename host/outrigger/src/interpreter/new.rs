@@ -13,6 +13,8 @@ use outrigger_workbench::{
     scaffold,
 };
 
+use crate::output;
+
 /// Write an interpreter for a kind, as far as its CustomResourceDefinition tells.
 ///
 /// Reads the schema for what is a convention: the scale subresource, pod templates, counters, conditions and
@@ -62,13 +64,12 @@ pub fn run(args: &New) -> Result<()> {
         for (name, text) in texts {
             let file = directory.join(name);
             fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-            println!("{}", file.display());
+            output::say(file.display().to_string())?;
         }
         written.push(directory);
     }
     let read = if let [one] = written.as_slice() { one } else { &args.output };
-    println!("{}", next(read, &args.crd));
-    Ok(())
+    output::say(next(read, &args.crd))
 }
 
 fn definitions(args: &New) -> Result<Vec<Definition>> {

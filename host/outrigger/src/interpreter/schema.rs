@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use crate::output;
+
 /// Prints the JSON Schema of declarative interpreters.
 pub fn run() -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(&outrigger_engine::declarative::json_schema())?);
-    Ok(())
+    output::say(serde_json::to_string_pretty(&outrigger_engine::declarative::json_schema())?)
 }

@@ -13,6 +13,8 @@ use serde::Serialize;
 
 pub use paint::Paint;
 
+use crate::output;
+
 /// Run cases against interpreters.
 ///
 /// Reads interpreters and cases from directories, with all below them. A case lies beside its interpreter,
@@ -75,7 +77,7 @@ pub fn run(args: Test) -> Result<()> {
         cases => suite::run_on(&args.dirs, cases)?,
     };
     match args.output {
-        Form::Text => print!("{}", text::report(&report, &args)),
+        Form::Text => output::say(text::report(&report, &args))?,
         Form::Json => {
             let cases: Vec<&Record> = report.records().collect();
             let text = if args.coverage {
@@ -83,9 +85,9 @@ pub fn run(args: Test) -> Result<()> {
             } else {
                 serde_json::to_string_pretty(&cases)?
             };
-            println!("{text}");
+            output::say(text)?;
         }
-        Form::Junit => print!("{}", junit::report(&report)),
+        Form::Junit => output::say(junit::report(&report))?,
     }
     match report.counts() {
         Counts { failed: 0, passed: 0, skipped } if skipped > 0 => {
