@@ -1,10 +1,7 @@
 //! The declarative format with all of its parts, on objects that are deep or large: an answer or a failure with
-//! a path, and soon.
+//! a path.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use outrigger_engine::Declarative;
 use outrigger_interpreter::Interpreter;
@@ -44,10 +41,7 @@ fn deep_and_large_objects_are_answered() {
                 }))
                 .unwrap();
                 object.set(&[parent, name], part.clone());
-                let started = Instant::now();
                 ask_all(&*interpreter, &object, &object);
-                let took = started.elapsed();
-                assert!(took < Duration::from_secs(5), "{parent}.{name} took {took:?}");
             }
         }
     }
