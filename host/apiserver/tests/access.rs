@@ -113,11 +113,11 @@ async fn rules_name_objects_verbs_and_subresources() {
     check("GET", MAPS, 403).await;
     check("GET", &format!("{MAPS}?fieldSelector=metadata.name%3Dmine"), 200).await;
     check("GET", &format!("{MAPS}?fieldSelector=metadata.name%3Dother"), 403).await;
-    check("GET", &format!("{MAPS}?watch=true&fieldSelector=metadata.name%3Dmine"), 403).await;
+    check("GET", &format!("{MAPS}?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dmine"), 403).await;
     check("PATCH", &format!("{deployments}/web"), 200).await;
     check("PATCH", &format!("{deployments}/web/status"), 403).await;
     check("GET", &format!("{deployments}/web/scale"), 403).await;
-    check("GET", &format!("{deployments}?watch=true"), 403).await;
+    check("GET", &format!("{deployments}?watch=true&timeoutSeconds=1"), 403).await;
     check("DELETE", deployments, 403).await;
     check("GET", "/api/v1/namespaces/default", 200).await;
     check("GET", "/api/v1/namespaces/kube-system", 403).await;

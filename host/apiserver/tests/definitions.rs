@@ -269,3 +269,47 @@ async fn names_that_clash_are_not_accepted() {
     gone(&client, &format!("{DEFINITIONS}/thingies.example.com")).await;
     assert_eq!(get(&client, "/apis/example.com/v1/things").await.0, 200, "the other one stays");
 }
+
+#[tokio::test]
+async fn what_a_definition_serves_follows_it() {
+    each(async |client: Client| {
+        let namespace = namespace(&client).await;
+        let group = group(&namespace);
+        define(&client, &things(&group)).await;
+        let definition = format!("{DEFINITIONS}/things.{group}");
+        let (_, stored) = get(&client, &definition).await;
+        assert_eq!(stored["status"]["storedVersions"], json!(["v1"]));
+        let (code, status) =
+            patch(&client, &definition, "merge-patch+json", &json!({"spec": {"scope": "Cluster"}})).await;
+        assert_eq!((code, status["reason"].as_str()), (422, Some("Invalid")), "{status}");
+        let path = |version: &str| format!("/apis/{group}/{version}/namespaces/{namespace}/things");
+        let (_, list) = get(&client, &path("v1")).await;
+        let revision = list["metadata"]["resourceVersion"].as_str().expect("a revision").to_owned();
+        let watch = async |version: &str| {
+            Lines::open(&client, &format!("{}?watch=true&resourceVersion={revision}", path(version))).await
+        };
+        let (mut new, mut old) = (watch("v1").await, watch("v1beta1").await);
+        api(&client, &namespace)
+            .create(&PostParams::default(), &thing(&namespace, "a", json!({"size": 1})))
+            .await
+            .expect("created");
+        for (lines, version) in [(&mut new, "v1"), (&mut old, "v1beta1")] {
+            let line = lines.next().await.expect("a line");
+            assert_eq!(line["object"]["apiVersion"], format!("{group}/{version}"));
+        }
+        let wrong = json!({"status": {"replicas": "many"}});
+        let (code, _) = patch(&client, &format!("{}/a/status", path("v1")), "merge-patch+json", &wrong).await;
+        assert_eq!(code, 422, "a status is validated as well");
+        let hide = json!([{"op": "replace", "path": "/spec/versions/1/served", "value": false}]);
+        assert_eq!(patch(&client, &definition, "json-patch+json", &hide).await.0, 200);
+        for _ in 0..200 {
+            if get(&client, &path("v1beta1")).await.0 == 404 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(get(&client, &path("v1beta1")).await.0, 404, "a version that is not served any more");
+        assert_eq!(get(&client, &path("v1")).await.0, 200);
+    })
+    .await;
+}

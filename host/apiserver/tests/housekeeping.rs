@@ -141,6 +141,7 @@ async fn a_namespace_goes_with_everything_in_it() {
     let (code, status) = send(&client, "POST", &format!("{path}/configmaps"), &body).await;
     assert_eq!((code, status["reason"].as_str()), (403, Some("Forbidden")));
     assert!(status["message"].as_str().is_some_and(|text| text.contains("because it is being terminated")), "{status}");
+    assert_eq!(status["details"]["causes"][0]["reason"], "NamespaceTerminating", "{status}");
     patch(&client, &format!("{path}/configmaps/held"), "merge-patch+json", &json!({"metadata": {"finalizers": null}}))
         .await;
     gone(&client, &path).await;

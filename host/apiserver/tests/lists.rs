@@ -268,9 +268,78 @@ async fn bookmarks_and_the_end_of_a_watch() {
     let at = server.store().revision().to_string();
     let first = lines.next().await.expect("a bookmark");
     assert_eq!((&first["type"], &first["object"]["metadata"]["resourceVersion"]), (&json!("BOOKMARK"), &json!(at)));
+    let mut more = 0;
     while let Some(line) = lines.next().await {
         assert_eq!(line["type"], "BOOKMARK");
+        more += 1;
+        assert!(more < 20, "the watch goes on after its timeout");
     }
+}
+
+#[tokio::test]
+async fn bookmarks_are_for_who_asks_and_the_last_one_says_how_far() {
+    for (interval, asks) in [(Duration::from_millis(100), ""), (Duration::from_secs(60), "&allowWatchBookmarks=true")] {
+        let server = server_with(Options { bookmark_interval: interval, ..Options::default() }).await;
+        let client = admin(&server);
+        let revision = server.store().revision();
+        let path = "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds=1";
+        let mut lines = Lines::open(&client, &format!("{path}&resourceVersion={revision}{asks}")).await;
+        fill(&client, "kube-public", &["x"]).await;
+        let at = server.store().revision().to_string();
+        if !asks.is_empty() {
+            let last = lines.next().await.expect("a bookmark");
+            assert_eq!(
+                (&last["type"], &last["object"]["metadata"]["resourceVersion"]),
+                (&json!("BOOKMARK"), &json!(at))
+            );
+        }
+        assert_eq!(lines.next().await, None);
+    }
+}
+
+#[tokio::test]
+async fn long_lists_are_whole() {
+    each(async |client: Client| {
+        let namespace = namespace(&client).await;
+        let path = format!("/api/v1/namespaces/{namespace}/configmaps");
+        let expected: Vec<String> = (0..40).map(|number| format!("m{number:02}")).collect();
+        for name in &expected {
+            let body = config_map(name, json!({"k": "x".repeat(8 << 10)}));
+            config_maps(&client, &namespace).create(&PostParams::default(), &body).await.expect("created");
+        }
+        let (_, list) = get(&client, &path).await;
+        assert_eq!(names(&list), expected, "a list of several pieces is not whole");
+        let total = list["items"].as_array().map_or(0, Vec::len);
+        let (_, page) = get(&client, &format!("{path}?limit=30")).await;
+        assert_eq!(page["metadata"]["remainingItemCount"], total - 30);
+        let (_, none) = get(&client, &format!("{path}?fieldSelector=metadata.name%3Dm01&labelSelector=a")).await;
+        assert_eq!(names(&none), [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watch_without_initial_events_begins_now() {
+    let server = server().await;
+    let client = admin(&server);
+    fill(&client, "default", &["a"]).await;
+    let path = "/api/v1/namespaces/default/configmaps?watch=true";
+    let query = "sendInitialEvents=false&resourceVersionMatch=NotOlderThan";
+    let mut plain = Lines::open(&client, &format!("{path}&{query}")).await;
+    let revision = server.store().revision();
+    // Two forms of one event are told apart.
+    let accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    let from = format!("{path}&resourceVersion={revision}");
+    let mut metadata = Lines::open_with(&client, &from, &[("accept", accept)]).await;
+    fill(&client, "default", &["b"]).await;
+    let line = plain.next().await.expect("a line");
+    assert_eq!(
+        (&line["type"], &line["object"]["metadata"]["name"], &line["object"]["kind"]),
+        (&json!("ADDED"), &json!("b"), &json!("ConfigMap"))
+    );
+    let line = metadata.next().await.expect("a line");
+    assert_eq!(line["object"]["kind"], "PartialObjectMetadata");
+    assert_eq!(line["object"].get("data"), None);
 }
 
 #[tokio::test]

@@ -99,8 +99,43 @@ fn start(directory: &Path) -> Child {
         .expect("starts")
 }
 
+/// A process that ends with the test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the test is about, for the message of its deadline.
+static DOING: std::sync::Mutex<String> = std::sync::Mutex::new(String::new());
+
+fn doing(what: impl Into<String>) {
+    *DOING.lock().expect("never panics") = what.into();
+}
+
+/// Far more than all rounds take; a store that never answers must not hold up the rest for ever.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 #[test]
 fn killed_at_any_moment() {
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    let rounds = std::thread::spawn(move || {
+        let _ended = ended;
+        rounds();
+    });
+    // The sender goes when the rounds are over, or have failed.
+    if end.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        panic!("not over after {DEADLINE:?}, still {}", DOING.lock().expect("never panics"));
+    }
+    if let Err(failure) = rounds.join() {
+        std::panic::resume_unwind(failure);
+    }
+}
+
+fn rounds() {
     let seed = match std::env::var(SEED) {
         Ok(seed) => seed.parse().expect("a number"),
         Err(_) => rand::random(),
@@ -116,8 +151,9 @@ fn killed_at_any_moment() {
     let begin = Instant::now();
 
     for round in 0..ROUNDS {
-        let mut child = start(&directory);
-        let out = child.stdout.take().expect("a pipe");
+        doing(format!("waiting for the child of round {round}"));
+        let mut child = Killed(start(&directory));
+        let out = child.0.stdout.take().expect("a pipe");
         let (told, first) = std::sync::mpsc::channel();
         let reader = std::thread::spawn(move || {
             let mut lines = Vec::new();
@@ -135,8 +171,8 @@ fn killed_at_any_moment() {
         }
         // The time of the kill is the point of the test.
         std::thread::sleep(Duration::from_micros(random.random_range(0..60_000)));
-        child.kill().expect("is killed");
-        child.wait().expect("ends");
+        child.0.kill().expect("is killed");
+        child.0.wait().expect("ends");
 
         for line in reader.join().expect("the reader ends") {
             let words: Vec<_> = line.split(' ').collect();
@@ -155,6 +191,7 @@ fn killed_at_any_moment() {
             }
         }
 
+        doing(format!("reading what round {round} left"));
         let store = RedbStore::open(&directory, Options::default()).expect("opens after a kill");
         assert!(store.revision() >= newest, "acknowledged revisions are gone");
         let page = store.range(&below("/")).expect("reads");
@@ -174,6 +211,7 @@ fn killed_at_any_moment() {
         }
         assert!(found.is_empty(), "never written: {:?}", found.keys());
 
+        doing(format!("waiting for a write after round {round}"));
         let before = store.revision();
         let op = Op::Put(Bytes::from_static(b"x"));
         let after = run(store.write("/mark", Expect::Anything, op)).expect("writes");
