@@ -44,4 +44,4 @@ pub use learn::learn;
 pub use lease::LeaseConfig;
 pub use observe::Observed;
 pub use session::{Member, MemberSession, SessionConfig};
-pub use work::Work;
+pub use work::{Work, resource as work_resource};
