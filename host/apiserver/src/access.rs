@@ -62,6 +62,18 @@ const FOLLOWED: [(&str, &str); 5] = [
     (rbac::GROUP, "rolebindings"),
 ];
 
+const CERTIFICATE: &[&str] = &["status", "certificate"];
+
+/// Who writes what.
+pub(crate) struct Spoken<'a> {
+    /// The resource.
+    pub(crate) resource: &'a Resource,
+    /// Its subresource, or empty.
+    pub(crate) subresource: &'a str,
+    /// The user.
+    pub(crate) user: &'a User,
+}
+
 impl Access {
     /// Reads roles, bindings and bootstrap tokens, and follows them from there on.
     pub(crate) fn follow(&self, server: &Arc<Inner>, tasks: &mut JoinSet<()>) -> StartResult<()> {
@@ -290,6 +302,37 @@ impl Inner {
             return Ok(());
         }
         Err(Status::forbidden_other(format!("forbidden: {}", wanted.denial(user)), StatusDetails::default()))
+    }
+
+    /// Refuses approvals and certificates by those who may not speak for the signer: beside the subresource, the
+    /// verbs `approve` and `sign` of the resource `signers` are needed, as in Kubernetes.
+    pub(crate) fn check_signer(&self, call: &Spoken<'_>, new: &Object, old: &Object) -> Result<()> {
+        let verb = match call.subresource {
+            "approval" => "approve",
+            "status" if new.get(CERTIFICATE) != old.get(CERTIFICATE) => "sign",
+            _ => return Ok(()),
+        };
+        if call.resource.plural != "certificatesigningrequests" || call.resource.group != "certificates.k8s.io" {
+            return Ok(());
+        }
+        let signer = old.str(&["spec", "signerName"]).unwrap_or_default();
+        let domain = signer.split('/').next().unwrap_or_default();
+        let may = |name: &str| {
+            let attributes = Attributes {
+                verb,
+                group: "certificates.k8s.io",
+                resource: "signers",
+                subresource: "",
+                namespace: "",
+                name,
+            };
+            self.allows(call.user, &attributes.to_rbac()).allowed
+        };
+        if may(signer) || may(&format!("{domain}/*")) {
+            return Ok(());
+        }
+        let why = format!("user {:?} may not {verb} for the signer {signer:?}", call.user.name);
+        Err(Status::forbidden(call.resource, old.name(), &why))
     }
 
     /// Refuses roles and bindings that grant what their writer does not have.

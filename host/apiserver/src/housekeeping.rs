@@ -20,6 +20,8 @@ use outrigger_store::{Entry, Range, Watch};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
+pub(crate) use signer::SIGNERS;
+
 use crate::error::{Error, Result};
 use crate::registry::Resource;
 use crate::server::Inner;

@@ -3,6 +3,7 @@
 use http::{Response, StatusCode};
 use outrigger_auth::User;
 use outrigger_auth::rbac;
+use outrigger_auth::service_account::ISSUER;
 use outrigger_object::Object;
 use serde_json::{Value, json};
 
@@ -114,16 +115,25 @@ fn rules(call: &Call, review: &Object) -> Value {
     json!({"resourceRules": resources, "nonResourceRules": paths, "incomplete": false})
 }
 
+/// Whether a token that this server takes is also, or only, meant for an audience.
+fn is_meant_for(call: &Call, token: &str, audience: &str) -> bool {
+    let issuer = call.server.options.token_issuer.as_ref();
+    let now = call.server.options.clock.now();
+    audience == ISSUER || issuer.is_some_and(|issuer| issuer.verify_for(token, &[audience], now).is_ok())
+}
+
 fn token(call: &Call, review: &Object) -> Value {
     let token = review.str(&["spec", "token"]).unwrap_or_default();
     let audiences = texts(review.get(&["spec", "audiences"]));
     match call.server.access.authenticator.bearer(token, call.server.options.clock.now()) {
+        Ok(user) if audiences.is_empty() => json!({"authenticated": true, "user": user_info(&user)}),
         Ok(user) => {
-            let mut status = json!({"authenticated": true, "user": user_info(&user)});
-            if !audiences.is_empty() {
-                status["audiences"] = json!(audiences);
+            let meant: Vec<String> = audiences.into_iter().filter(|one| is_meant_for(call, token, one)).collect();
+            if meant.is_empty() {
+                let error = "the token is meant for other audiences";
+                return json!({"authenticated": false, "user": {}, "error": error});
             }
-            status
+            json!({"authenticated": true, "user": user_info(&user), "audiences": meant})
         }
         Err(error) => json!({"authenticated": false, "user": {}, "error": error.to_string()}),
     }

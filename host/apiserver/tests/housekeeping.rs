@@ -231,6 +231,70 @@ async fn nobody_becomes_master_or_approves_through_status() {
 }
 
 #[tokio::test]
+async fn to_approve_or_sign_one_needs_the_signer() {
+    let server = server_with(Options { signer: Some(authority()), ..Options::default() }).await;
+    let (admin, bob) = (admin(&server), client_as(&server, User::authenticated("bob", [""; 0])));
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let request = |name: &str, signer: &str, (user, group): (&str, &str)| {
+        use base64::Engine;
+        let (pem, _) = pki::create_csr(user, &[group]).expect("a request");
+        json!({"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
+            "spec": {"request": base64::engine::general_purpose::STANDARD.encode(&pem),
+                "signerName": format!("kubernetes.io/{signer}"), "usages": ["client auth"]}})
+    };
+    for (name, signer, subject) in [
+        ("mine", "kube-apiserver-client", ("x", "agents")),
+        ("other", "kube-apiserver-client-kubelet", ("system:node:a", "system:nodes")),
+        ("false", "kube-apiserver-client-kubelet", ("root", "admins")),
+    ] {
+        assert_eq!(send(&admin, "POST", path, &request(name, signer, subject)).await.0, 201, "{name}");
+    }
+    let master = request("master", "kube-apiserver-client-kubelet", ("x", "system:masters"));
+    assert_eq!(send(&admin, "POST", path, &master).await.0, 403);
+
+    let requests = ["certificatesigningrequests/approval", "certificatesigningrequests/status"];
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "approver"},
+        "rules": [{"apiGroups": ["certificates.k8s.io"], "resources": requests, "verbs": ["get", "patch", "update"]},
+            {"apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "verbs": ["approve"],
+                "resourceNames": ["kubernetes.io/kube-apiserver-client"]}]});
+    assert_eq!(send(&admin, "POST", &format!("{rbac}/clusterroles"), &role).await.0, 201);
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "approver"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "approver"},
+        "subjects": [{"kind": "User", "name": "bob", "apiGroup": "rbac.authorization.k8s.io"}]});
+    assert_eq!(send(&admin, "POST", &format!("{rbac}/clusterrolebindings"), &binding).await.0, 201);
+    let approve =
+        json!({"status": {"conditions": [{"type": "Approved", "status": "True", "reason": "Me", "message": ""}]}});
+    let answer = async |name: &str| patch(&bob, &format!("{path}/{name}/approval"), "merge-patch+json", &approve).await;
+    let mut first = answer("mine").await;
+    for _ in 0..10_000 {
+        // The role takes effect a moment after it is written.
+        if first.0 == 200 {
+            break;
+        }
+        tokio::task::yield_now().await;
+        first = answer("mine").await;
+    }
+    assert_eq!(first.0, 200, "{}", first.1);
+    let (code, status) = answer("other").await;
+    assert_eq!(code, 403, "{status}");
+    assert!(status["message"].as_str().is_some_and(|text| text.contains("may not approve for the signer")), "{status}");
+    let signed = json!({"status": {"certificate": "Zm9yZ2Vk"}});
+    assert_eq!(patch(&bob, &format!("{path}/other/status"), "merge-patch+json", &signed).await.0, 403);
+
+    // A kubelet is a node.
+    assert_eq!(patch(&admin, &format!("{path}/false/approval"), "merge-patch+json", &approve).await.0, 200);
+    let refused = until(&admin, &format!("{path}/false"), |_, request| {
+        request
+            .pointer("/status/conditions")
+            .and_then(Value::as_array)
+            .is_some_and(|all| all.iter().any(|one| one["type"] == "Failed"))
+    })
+    .await;
+    assert_eq!(refused.pointer("/status/certificate"), None, "{refused}");
+}
+
+#[tokio::test]
 async fn a_restart_writes_nothing() {
     let store: Arc<dyn Store> = Arc::new(outrigger_store::MemoryStore::default());
     let start =

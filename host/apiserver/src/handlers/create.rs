@@ -7,6 +7,7 @@ use outrigger_schema::structural::Cause;
 
 use super::Call;
 use crate::body::Body;
+use crate::housekeeping::SIGNERS;
 use crate::meta;
 use crate::objects::Change;
 use crate::status::{Result, Status};
@@ -52,7 +53,7 @@ fn check_request(call: &Call, object: &Object) -> Result<()> {
     let pem = String::from_utf8(pem).map_err(|error| invalid(error.to_string()))?;
     let subject = outrigger_auth::pki::csr_subject(&pem).map_err(|error| invalid(error.to_string()))?;
     let signer = object.str(&["spec", "signerName"]).unwrap_or_default();
-    if signer == "kubernetes.io/kube-apiserver-client" && subject.organizations.iter().any(|one| one == User::MASTERS) {
+    if SIGNERS.contains(&signer) && subject.organizations.iter().any(|one| one == User::MASTERS) {
         let why = format!("use of {signer} signer with {} group is not allowed", User::MASTERS);
         return Err(Status::forbidden(&call.resource, object.name(), &why));
     }

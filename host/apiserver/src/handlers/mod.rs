@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use outrigger_object::Object;
 
+use crate::access::Spoken;
 use crate::body::Body;
 use crate::incoming::{self, FieldValidation};
 use crate::negotiate::{Accepted, content};
@@ -50,6 +51,11 @@ impl Call {
         let name = agent.and_then(|agent| agent.split('/').next()).unwrap_or_default();
         let short: String = name.chars().filter(|c| !c.is_control()).take(128).collect();
         if short.is_empty() { "unknown".to_owned() } else { short }
+    }
+
+    /// Who writes what.
+    pub(crate) fn spoken(&self) -> Spoken<'_> {
+        Spoken { resource: &self.resource, subresource: &self.request.subresource, user: &self.user }
     }
 
     /// Who writes, and how.

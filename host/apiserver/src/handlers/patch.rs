@@ -9,6 +9,7 @@ use outrigger_schema::structural::Cause;
 use serde_json::Value;
 
 use super::Call;
+use crate::access::Spoken;
 use crate::body::Body;
 use crate::negotiate::{Content, PatchType, patch_type};
 use crate::objects::Change;
@@ -79,7 +80,7 @@ async fn change(call: &mut Call, kind: PatchType) -> Result<Response<Body>> {
     let (server, resource) = (call.server.clone(), call.resource.clone());
     let (namespace, name) = (call.request.namespace.clone(), call.request.name.clone());
     let manager = call.manager();
-    let user = call.user.clone();
+    let (user, subresource) = (call.user.clone(), call.request.subresource.clone());
     let mut warnings = Vec::new();
     let written = server
         .modify(&resource, &namespace, &name, call.writer(&manager), &mut |old| {
@@ -94,6 +95,8 @@ async fn change(call: &mut Call, kind: PatchType) -> Result<Response<Body>> {
             warnings.clear();
             let object = incoming::shape(&resource, object, duplicates.clone(), validation, &mut warnings)?;
             server.check_escalation(&resource, &user, &object, Some(old))?;
+            let spoken = Spoken { resource: &resource, subresource: &subresource, user: &user };
+            server.check_signer(&spoken, &object, old)?;
             Ok(Change::to(object))
         })
         .await?;
@@ -134,6 +137,7 @@ async fn apply(call: &mut Call) -> Result<Response<Body>> {
                 }
                 let mut object = fields::apply(&call.resource, Some(live), &config, force, &writer, &now)?;
                 server.check_escalation(&call.resource, &call.user, &object, Some(live))?;
+                server.check_signer(&call.spoken(), &object, live)?;
                 if !pinned {
                     object.remove(&["metadata", "resourceVersion"]);
                 }

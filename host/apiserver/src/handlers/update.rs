@@ -44,6 +44,7 @@ pub(crate) async fn run(call: &mut Call) -> Result<Response<Body>> {
         .server
         .modify(&call.resource, &namespace, &name, writer, &mut |old| {
             call.server.check_escalation(&call.resource, &call.user, &object, Some(old))?;
+            call.server.check_signer(&call.spoken(), &object, old)?;
             Ok(Change::to(object.clone()))
         })
         .await;

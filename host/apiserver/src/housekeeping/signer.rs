@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use outrigger_auth::pki::Usage;
+use outrigger_auth::User;
+use outrigger_auth::pki::{self, Usage};
 use outrigger_object::Object;
 use serde_json::Value;
 
@@ -21,7 +22,9 @@ use crate::storage;
 
 const PREFIX: &str = "/registry/certificates.k8s.io/certificatesigningrequests/";
 /// The signers that this server is.
-const SIGNERS: [&str; 2] = ["kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet"];
+pub(crate) const SIGNERS: [&str; 2] = [CLIENT, KUBELET];
+const CLIENT: &str = "kubernetes.io/kube-apiserver-client";
+const KUBELET: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 
 pub(super) async fn run(server: Arc<Inner>) {
     let cancel = server.cancel.clone();
@@ -106,6 +109,14 @@ fn sign(server: &Inner, request: &Object) -> Result<String, String> {
     let pem = STANDARD.decode(encoded).map_err(|error| error.to_string())?;
     let pem = String::from_utf8(pem).map_err(|error| error.to_string())?;
     let longest = server.options.certificate_lifetime;
+    let subject = pki::csr_subject(&pem).map_err(|error| error.to_string())?;
+    if subject.organizations.iter().any(|one| one == User::MASTERS) {
+        return Err(format!("certificates with the group {} are not signed", User::MASTERS));
+    }
+    let is_node = subject.organizations == ["system:nodes"] && subject.common_name.starts_with("system:node:");
+    if request.str(&["spec", "signerName"]) == Some(KUBELET) && !is_node {
+        return Err("a kubelet is named system:node:<name>, and is in the group system:nodes alone".into());
+    }
     let life = match request.int(&["spec", "expirationSeconds"]).and_then(|seconds| u64::try_from(seconds).ok()) {
         Some(seconds) => Duration::from_secs(seconds).min(longest),
         None => longest,
