@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
-use futures::{StreamExt, pin_mut};
-use kube::api::{DynamicObject, WatchEvent, WatchParams};
+use anyhow::{Result, bail};
+use futures::{TryStreamExt, pin_mut};
+use kube::api::{DynamicObject, ListParams, WatchEvent, WatchParams};
 use serde_json::Value;
 use tokio::{sync::Notify, task::JoinSet};
 
@@ -122,26 +122,29 @@ fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Tells of every object that there is and comes. Lists, then watches from that version: a watch that begins with
+/// everything (version "0" with bookmarks) is refused by an API server over an etcd before 3.5.
 async fn follow(api: kube::Api<DynamicObject>, note: impl Fn(DynamicObject)) {
     loop {
-        let events = match api.watch(&WatchParams::default(), "0").await {
-            Ok(events) => events,
-            Err(error) => {
-                eprintln!("cannot watch, trying again: {error}");
-                tokio::time::sleep(RETRY).await;
-                continue;
-            }
-        };
-        pin_mut!(events);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => note(object),
-                Ok(_) => {}
-                Err(error) => {
-                    eprintln!("watch broke, starting again: {error}");
-                    break;
-                }
-            }
+        if let Err(error) = follow_once(&api, &note).await {
+            eprintln!("watch broke, starting again: {error:#}");
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn follow_once(api: &kube::Api<DynamicObject>, note: &impl Fn(DynamicObject)) -> Result<()> {
+    let all = api.list(&ListParams::default()).await?;
+    let version = all.metadata.resource_version.unwrap_or_default();
+    all.items.into_iter().for_each(note);
+    let events = api.watch(&WatchParams::default(), &version).await?;
+    pin_mut!(events);
+    while let Some(event) = events.try_next().await? {
+        match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => note(object),
+            WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => {}
+            WatchEvent::Error(status) => bail!("{} ({})", status.message, status.code),
         }
     }
+    Ok(())
 }

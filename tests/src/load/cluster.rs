@@ -116,6 +116,14 @@ impl Cluster {
         Ok(())
     }
 
+    /// [`create`](Self::create) of one that may be there already.
+    pub async fn create_once(&self, kind: Kind, namespace: &str, name: &str) -> Result<()> {
+        match self.create(kind, namespace, name).await {
+            Err(error) if is_already_exists(&error) => Ok(()),
+            other => other,
+        }
+    }
+
     /// Makes a Deployment ready, as the controllers of a member do.
     pub async fn make_ready(&self, deployment: &DynamicObject) -> Result<()> {
         let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
@@ -130,4 +138,8 @@ impl Cluster {
         api.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await?;
         Ok(())
     }
+}
+
+fn is_already_exists(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.is_already_exists())
 }

@@ -15,8 +15,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use tokio::time::timeout;
+
 use cluster::Cluster;
 use report::{Latency, Report, Restart};
+
+/// After a restart, how long one try to create an object may take.
+const LOST: Duration = Duration::from_secs(1);
 
 /// Measures how fast objects reach the members of a control plane, and statuses come back.
 #[derive(Parser, Debug)]
@@ -70,8 +75,7 @@ enum Kind {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let timeout = Duration::from_secs(args.timeout);
-    let report = tokio::time::timeout(timeout, run(&args))
+    let report = timeout(Duration::from_secs(args.timeout), run(&args))
         .await
         .with_context(|| format!("gave up after {} s; objects did not arrive everywhere", args.timeout))??;
     if args.json {
@@ -146,10 +150,10 @@ async fn measure(args: &Args, hub: &Cluster, members: &[Cluster], namespace: &st
         }
     }
     report.latencies = latencies.finish();
+    report.processes = processes.since(&args.pids)?;
     if let Some(command) = &args.restart {
         report.restart = Some(restart(args, command, hub, namespace, &arrivals).await?);
     }
-    report.processes = processes.since(&args.pids)?;
     Ok(report)
 }
 
@@ -167,7 +171,8 @@ async fn restart(
         bail!("--restart: {command:?} ended with {ended}");
     }
     let name = "after-restart";
-    while hub.create(args.kind, namespace, name).await.is_err() {
+    // A request may have been lost with the process that took it, with its answer or before it came to anything.
+    while !matches!(timeout(LOST, hub.create_once(args.kind, namespace, name)).await, Ok(Ok(()))) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let taken = start.elapsed();
