@@ -9,7 +9,8 @@
 //!                     GuestHealth: healthy, degraded, quarantined
 //! ```
 //!
-//! [`Guest::start`] runs the controllers of one addon, in the process that leads.
+//! [`Guest::start`] runs the controllers of one addon, in the process that leads. The addon is linked in, or out of a
+//! library ([`load`]); nothing here tells one from the other.
 //!
 //! What a controller does wrong, and what comes of it:
 //!
@@ -39,6 +40,7 @@ mod guest;
 mod health;
 mod identity;
 mod lent;
+mod library;
 mod meter;
 mod sources;
 mod threads;
@@ -47,4 +49,6 @@ pub use connections::{BySecret, Connect};
 pub use guest::{Guest, Limits, Setup};
 pub use health::{GuestHealth, PutAside};
 pub use identity::{NAMESPACE, impersonated, user};
+pub use library::load;
 pub use meter::Meter;
+pub use outrigger_library::{Error as LoadError, ErrorKind as LoadErrorKind};

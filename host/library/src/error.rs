@@ -17,22 +17,22 @@ pub(crate) enum Problem {
     Unreadable(#[from] std::io::Error),
     #[error("it is not a library that this machine can load: {0}")]
     NotLoadable(String),
-    #[error("it exports no interpreter: there is no symbol `{0}` in it")]
-    NoSymbol(&'static str),
-    #[error("its symbol `{0}` is not the descriptor of an interpreter")]
-    NotADescriptor(&'static str),
+    #[error("it exports no {}: there is no symbol `{}` in it", .0.what, .0.symbol)]
+    NoSymbol(&'static Form),
+    #[error("its symbol `{}` is not the descriptor of an {}", .0.symbol, .0.what)]
+    NotADescriptor(&'static Form),
     #[error(
-        "it speaks version {found} of the interpreter ABI, which is too old: this host speaks {}; build it again with a newer outrigger-interpreter",
-        said(known)
+        "it speaks version {found} of the {what} ABI, which is too old: this host speaks {known}; build it again with a newer outrigger-{what}",
+        what = form.what, known = said(&form.known)
     )]
-    TooOld { found: u32, known: RangeInclusive<u32> },
+    TooOld { found: u32, form: &'static Form },
     #[error(
-        "it speaks version {found} of the interpreter ABI, which is too new: this host speaks {}; use a newer host, or build it again with an older outrigger-interpreter",
-        said(known)
+        "it speaks version {found} of the {what} ABI, which is too new: this host speaks {known}; use a newer host, or build it again with an older outrigger-{what}",
+        what = form.what, known = said(&form.known)
     )]
-    TooNew { found: u32, known: RangeInclusive<u32> },
-    #[error("its descriptor has {found} bytes, which is less than version {version} of the interpreter ABI has")]
-    TooShort { found: u32, version: u32 },
+    TooNew { found: u32, form: &'static Form },
+    #[error("its descriptor has {found} bytes, which is less than version {version} of the {} ABI has", form.what)]
+    TooShort { found: u32, version: u32, form: &'static Form },
     #[error("it does not introduce itself: {0}")]
     Hello(String),
     #[error(
@@ -41,6 +41,21 @@ pub(crate) enum Problem {
     Aborts,
     #[error("no thread can be started: {0}")]
     NoThread(std::io::Error),
+    #[error("its manifest cannot be used: {0}")]
+    Manifest(String),
+}
+
+/// What a library can export.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// In a word, which is also the end of the SDK crate's name.
+    pub what: &'static str,
+    /// The symbol.
+    pub symbol: &'static str,
+    /// The versions of the ABI that are understood.
+    pub known: RangeInclusive<u32>,
+    /// Bytes of the descriptor.
+    pub size: usize,
 }
 
 /// What sort of failure it was.

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    error::{Error, Problem},
-    raw::Raw,
+    error::{Error, Form, Problem},
+    raw::{INTERPRETER, Raw},
     workers::{Failure, Workers},
 };
 
@@ -50,29 +50,67 @@ pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Arc<dyn Interpre
 }
 
 fn open(path: &Path, options: Options) -> Result<Arc<dyn Interpreter>, Problem> {
-    let raw = Raw::open(path)?;
+    let (workers, hello) = introduced(path, options, &INTERPRETER)?;
+    let hello: Hello = read(&hello).map_err(|error| Problem::Hello(error.to_string()))?;
+    check(&hello.features)?;
+    if hello.name.is_empty() {
+        return Err(Problem::Hello("it has no name".to_owned()));
+    }
+    tracing::info!(path = %path.display(), name = hello.name, built_with = hello.built_with, "loaded a library");
+    Ok(Arc::new(Library { hello, workers: Arc::new(workers), options, member: None }))
+}
+
+/// Loads a library, and asks it who it is.
+pub(crate) fn introduced(
+    path: &Path,
+    options: Options,
+    form: &'static Form,
+) -> Result<(Workers, crate::raw::Given), Problem> {
+    let raw = Raw::open(path, form)?;
     let file = path.file_stem().unwrap_or_default().to_string_lossy();
     let workers = Workers::new(raw, &file, options.threads);
     let hello = workers.ask(|_| {}, INTRODUCTION).map_err(|failure| match failure {
         Failure::NoThread(message) => Problem::NoThread(std::io::Error::other(message)),
         failure => Problem::Hello(failure.to_string()),
     })?;
-    let hello: Hello = read(&hello).map_err(|error| Problem::Hello(error.to_string()))?;
-    if !hello.features.iter().any(|feature| feature == UNWINDS) {
-        return Err(Problem::Aborts);
-    }
-    if hello.name.is_empty() {
-        return Err(Problem::Hello("it has no name".to_owned()));
-    }
-    tracing::info!(path = %path.display(), name = hello.name, built_with = hello.built_with, "loaded a library");
-    Ok(Arc::new(Library { hello, workers, options }))
+    Ok((workers, hello))
+}
+
+/// Refuses a library whose panics would end the process.
+pub(crate) fn check(features: &[String]) -> Result<(), Problem> {
+    if features.iter().any(|feature| feature == UNWINDS) { Ok(()) } else { Err(Problem::Aborts) }
 }
 
 /// The interpreter of a library.
-struct Library {
-    hello: Hello,
-    workers: Workers,
-    options: Options,
+pub(crate) struct Library {
+    pub hello: Hello,
+    pub workers: Arc<Workers>,
+    pub options: Options,
+    /// Of an addon: which of its interpreters this is.
+    pub member: Option<(Arc<Set>, usize)>,
+}
+
+/// The interpreters that an addon made for one configuration; the addon may let go of them when this is dropped.
+pub(crate) struct Set {
+    pub number: u64,
+    pub workers: Arc<Workers>,
+    pub options: Options,
+}
+
+impl Drop for Set {
+    fn drop(&mut self) {
+        let forget = outrigger_addon::abi::Call::Forget(self.number);
+        let write = |buffer: &mut Vec<u8>| drop(serde_json::to_writer(buffer, &forget));
+        // A library that does not answer keeps them, which is its own loss.
+        let _ = self.workers.ask(write, self.options.deadline);
+    }
+}
+
+/// A call of one of an addon's interpreters; [`outrigger_addon::abi::Call::Interpret`], without a copy.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Asked<'a> {
+    Interpret { set: u64, index: usize, call: &'a Call<'a> },
 }
 
 impl Library {
@@ -81,7 +119,12 @@ impl Library {
         use outrigger_interpreter::Error;
         let write = |buffer: &mut Vec<u8>| {
             // A vector takes everything, and JSON values are always writable as JSON.
-            let _ = serde_json::to_writer(buffer, call);
+            let _ = match &self.member {
+                None => serde_json::to_writer(buffer, call),
+                Some((set, index)) => {
+                    serde_json::to_writer(buffer, &Asked::Interpret { set: set.number, index: *index, call })
+                }
+            };
         };
         let given = self.workers.ask(write, self.options.deadline).map_err(|failure| match failure {
             Failure::Broke => Error::internal(failure),

@@ -1,7 +1,11 @@
-//! Interpreters in shared libraries.
+//! Interpreters and addons in shared libraries.
 //!
 //! [`load`] opens a library that exports an interpreter ([`outrigger_interpreter::abi`]) and gives it as an
 //! [`Interpreter`](outrigger_interpreter::Interpreter) like any other.
+//!
+//! [`load_addon`] does the same with a library that exports an addon ([`outrigger_addon::abi`]). Its interpreters
+//! are asked in the same way; its controllers run on the thread that calls them, as they may take their time, and
+//! ask the host for what they need while they run.
 //!
 //! ```text
 //! caller ──question, as JSON──▶ a worker's slot ──▶ worker thread ──call──▶ the library
@@ -23,11 +27,13 @@
 //! A library is trusted with the process: its initializers run when it is loaded, and nothing keeps it from
 //! doing harm on purpose. Load what an operator has chosen, never what an object in a cluster names.
 
+mod addon;
 mod error;
 mod interpreter;
 mod raw;
 mod slot;
 mod workers;
 
+pub use addon::load_addon;
 pub use error::{Error, ErrorKind};
 pub use interpreter::{Options, load};

@@ -73,6 +73,11 @@ impl Workers {
         Self { raw, name: name.to_owned(), most: most.max(1), pool: Arc::default() }
     }
 
+    /// The library, for calls on the caller's own thread.
+    pub fn raw(&self) -> &Raw {
+        &self.raw
+    }
+
     /// Asks the library what `write` writes; nothing written asks for its hello.
     pub fn ask(&self, write: impl FnOnce(&mut Vec<u8>), allowed: Duration) -> Result<Given, Failure> {
         let worker = self.worker(allowed)?;

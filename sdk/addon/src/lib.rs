@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** an addon sees the SDK and nothing of the host.
 
+pub mod abi;
 mod addon;
 mod controller;
 mod crd;

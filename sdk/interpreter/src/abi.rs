@@ -106,6 +106,19 @@ pub struct Hello {
     pub supports: Vec<Support>,
 }
 
+impl Hello {
+    /// How an interpreter of this library introduces itself.
+    pub fn of(interpreter: &dyn Interpreter) -> Self {
+        Self {
+            name: interpreter.name().to_owned(),
+            built_with: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+            features: cfg!(panic = "unwind").then(|| UNWINDS.to_owned()).into_iter().collect(),
+            open: interpreter.is_open(),
+            supports: interpreter.supports(),
+        }
+    }
+}
+
 /// What a library can be asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -185,22 +198,14 @@ impl Made {
         Self { data: bytes.as_mut_ptr(), length: bytes.len(), capacity: bytes.capacity() }
     }
 
-    fn json(value: &impl Serialize) -> Self {
+    /// Gives a value away as JSON.
+    pub fn json(value: &impl Serialize) -> Self {
         serde_json::to_vec(value).map_or(Self::NOTHING, Self::from_vec)
     }
 }
 
 unsafe extern "C" fn hello<E: Exported>() -> Made {
-    let hello = || {
-        let interpreter = E::interpreter();
-        Made::json(&Hello {
-            name: interpreter.name().to_owned(),
-            built_with: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
-            features: cfg!(panic = "unwind").then(|| UNWINDS.to_owned()).into_iter().collect(),
-            open: interpreter.is_open(),
-            supports: interpreter.supports(),
-        })
-    };
+    let hello = || Made::json(&Hello::of(E::interpreter()));
     contained(hello).unwrap_or(Made::NOTHING)
 }
 
@@ -211,11 +216,15 @@ unsafe extern "C" fn call<E: Exported>(lent: Lent) -> Made {
         Ok(call) => answer(E::interpreter(), call),
         Err(error) => Made::json(&failed(&format!("the library cannot read the question: {error}"))),
     })
-    .unwrap_or_else(|message| Made::json(&failed(&format!("panicked: {message}"))))
+    .unwrap_or_else(|message| panicked(&message))
 }
 
 /// Frees what [`Made::from_vec`] gave away.
-unsafe extern "C" fn free(made: Made) {
+///
+/// # Safety
+///
+/// The bytes are what that gave, unchanged, and this happens once.
+pub unsafe extern "C" fn free(made: Made) {
     if !made.data.is_null() {
         // SAFETY: the host gives back what this library made of a vector, unchanged and once.
         drop(unsafe { Vec::from_raw_parts(made.data, made.length, made.capacity) });
@@ -233,7 +242,8 @@ pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Er
     serde_json::from_str(text)
 }
 
-fn answer(interpreter: &dyn Interpreter, call: Call<'_>) -> Made {
+/// Answers a call.
+pub fn answer(interpreter: &dyn Interpreter, call: Call<'_>) -> Made {
     match call {
         Call::Question(question) => Made::json(&question.put_to(interpreter)),
         Call::SupportsKind(gvk) => Made::json(&interpreter.supports_kind(&gvk)),
@@ -241,12 +251,21 @@ fn answer(interpreter: &dyn Interpreter, call: Call<'_>) -> Made {
     }
 }
 
+/// The answer of an interpreter that panicked.
+pub fn panicked(message: &str) -> Made {
+    Made::json(&failed(&format!("panicked: {message}")))
+}
+
 fn failed(message: &str) -> Answer<Given> {
     Answer::Failed(Error::internal(message))
 }
 
 /// Runs what may panic; the error is the panic's message.
-fn contained<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+///
+/// When it panicked.
+pub fn contained<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let message = message(&*panic);
         // Dropping what it carries may panic again, with nobody left to catch it.

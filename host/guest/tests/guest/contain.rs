@@ -1,13 +1,14 @@
 //! An addon that misbehaves, and another beside it that goes on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use outrigger_guest::{Guest, GuestHealth};
 use serde_json::{Value, json};
 
 use crate::probe::Probe;
-use crate::world::{LONG, World, configmaps, health, key, resource, until};
+use crate::world::{LONG, Make, World, configmaps, health, key, resource, until};
 
 fn aside(health: &GuestHealth, names: &[&str]) -> bool {
     match health {
@@ -18,18 +19,17 @@ fn aside(health: &GuestHealth, names: &[&str]) -> bool {
     }
 }
 
-async fn started(world: &World) -> Guest {
-    let guest = world.start(Arc::new(Probe::default())).await;
+async fn started(world: &World, addon: Make) -> Guest {
+    let guest = world.start(addon()).await;
     world.tell("before", json!({"do": "copy"})).await;
     world.copied(&world.hub, "before", "first").await;
     guest
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_that_keeps_failing_is_put_aside_until_it_changes() {
+async fn an_object_that_keeps_failing_is_put_aside_until_it_changes(addon: Make) {
     let mut world = World::new().await;
     world.limits.tries = 3;
-    let guest = started(&world).await;
+    let guest = started(&world, addon).await;
     for (what, told) in [("fail", "told to fail"), ("panic", "panicked: told by bad")] {
         world.tell("bad", json!({"do": what})).await;
         let text = health(&guest, "degraded", |health| aside(health, &["bad"])).await;
@@ -49,11 +49,10 @@ async fn an_object_that_keeps_failing_is_put_aside_until_it_changes() {
     assert!(guest.stop(LONG).await);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_addon_that_fails_on_many_objects_is_quarantined_until_its_configuration_changes() {
+async fn an_addon_that_fails_on_many_objects_is_quarantined_until_its_configuration_changes(addon: Make) {
     let mut world = World::new().await;
     (world.limits.tries, world.limits.aside) = (2, 2);
-    let guest = started(&world).await;
+    let guest = started(&world, addon).await;
     for name in ["a", "b", "c"] {
         world.tell(name, json!({"do": "fail"})).await;
     }
@@ -66,18 +65,20 @@ async fn an_addon_that_fails_on_many_objects_is_quarantined_until_its_configurat
     assert!(guest.stop(LONG).await);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hang_quarantines_the_addon_while_it_lasts_and_then_for_good() {
+async fn a_hang_quarantines_the_addon_while_it_lasts_and_then_for_good(addon: Make) {
     let mut world = World::new().await;
     world.limits.deadline = Duration::from_millis(500);
     world.limits.strikes = 2;
-    let folder = std::env::temp_dir().join(format!("outrigger-guest-{}", std::process::id()));
+    // Both forms of this test run at once.
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("outrigger-guest-{}-{run}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = |n: &str| folder.join(n).display().to_string();
-    let guest = started(&world).await;
+    let guest = started(&world, addon).await;
     let other = {
         let world = World::new().await;
-        let guest = started(&world).await;
+        let guest = started(&world, addon).await;
         (world, guest)
     };
     world.tell("hang", json!({"do": "wait", "file": file("one")})).await;
@@ -100,15 +101,14 @@ async fn a_hang_quarantines_the_addon_while_it_lasts_and_then_for_good() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn floods_are_held_back() {
+async fn floods_are_held_back(addon: Make) {
     let mut world = World::new().await;
     world.limits.writes_per_second = 1.0;
     world.limits.write_burst = 20;
     world.limits.write_wait = Duration::ZERO;
     world.limits.events_per_second = 0.5;
     world.limits.series = 20;
-    let guest = started(&world).await;
+    let guest = started(&world, addon).await;
     let check = async |name: &str, data: Value, metric: &str, least: u64| {
         world.tell(name, data).await;
         until(&format!("{metric} are counted"), async || world.meter.counted("probe", metric) >= least).await;
@@ -124,11 +124,10 @@ async fn floods_are_held_back() {
     guest.stop(LONG).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_kept_for_an_addon_is_bounded() {
+async fn what_is_kept_for_an_addon_is_bounded(addon: Make) {
     let mut world = World::new().await;
     world.limits.objects = 5;
-    let guest = started(&world).await;
+    let guest = started(&world, addon).await;
     for n in 0..8 {
         world.tell(&format!("idle-{n}"), json!({})).await;
     }
@@ -164,3 +163,11 @@ async fn what_cannot_be_watched_is_told() {
     }
     assert!(guest.stop(LONG).await);
 }
+
+both!(
+    an_object_that_keeps_failing_is_put_aside_until_it_changes,
+    an_addon_that_fails_on_many_objects_is_quarantined_until_its_configuration_changes,
+    a_hang_quarantines_the_addon_while_it_lasts_and_then_for_good,
+    floods_are_held_back,
+    what_is_kept_for_an_addon_is_bounded
+);

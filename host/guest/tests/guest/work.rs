@@ -6,13 +6,11 @@ use outrigger_addon::MemberObject;
 use outrigger_guest::GuestHealth;
 use serde_json::json;
 
-use crate::probe::Probe;
-use crate::world::{LONG, World, configmaps, health, key, object, resource, until};
+use crate::world::{LONG, Make, World, configmaps, health, key, object, resource, until};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_controller_works_in_all_places() {
+async fn a_controller_works_in_all_places(addon: Make) {
     let world = World::new().await;
-    let guest = world.start(Arc::new(Probe::default())).await;
+    let guest = world.start(addon()).await;
 
     world.tell("here", json!({"do": "copy"})).await;
     world.copied(&world.hub, "here", "first").await;
@@ -52,17 +50,18 @@ async fn a_controller_works_in_all_places() {
     assert!(guest.stop(LONG).await, "nothing runs any more");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stopped_addon_does_nothing_more() {
+async fn a_stopped_addon_does_nothing_more(addon: Make) {
     let world = World::new().await;
-    let guest = world.start(Arc::new(Probe::default())).await;
+    let guest = world.start(addon()).await;
     world.tell("a", json!({"do": "copy"})).await;
     world.copied(&world.hub, "a", "first").await;
     assert!(guest.stop(LONG).await);
     world.tell("b", json!({"do": "copy"})).await;
     // Another one, started later, makes what the first would have made.
     world.config.send_replace(Arc::new(json!({"word": "later"})));
-    let again = world.start(Arc::new(Probe::default())).await;
+    let again = world.start(addon()).await;
     world.copied(&world.hub, "b", "later").await;
     assert!(again.stop(LONG).await);
 }
+
+both!(a_controller_works_in_all_places, a_stopped_addon_does_nothing_more);

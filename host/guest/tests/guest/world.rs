@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 /// Long enough for anything here; passing it is a failure.
 pub const LONG: Duration = Duration::from_secs(30);
 
+/// Makes the addon, in one of its forms.
+pub type Make = fn() -> Arc<dyn Addon>;
+
 pub fn object(value: Value) -> Object {
     Object::from_value(value).unwrap()
 }
