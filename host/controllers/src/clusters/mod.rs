@@ -205,7 +205,8 @@ impl Reconciler for Health {
             self.signs.lock().remove(&key.name);
             return Ok(Outcome::Skipped("it is gone"));
         };
-        if cluster.spec.sync_mode != ClusterSyncMode::Pull || cluster.metadata.deletion_timestamp.is_some() {
+        // One that is being removed is watched as well: who is lost is not waited for.
+        if cluster.spec.sync_mode != ClusterSyncMode::Pull {
             return Ok(Outcome::Skipped("nobody waits for its Lease"));
         }
         let now = hub.clock.now();

@@ -154,3 +154,28 @@ async fn an_agent_that_falls_silent_is_lost_and_found() {
     world.hub.until_gone("without its agent it can leave", &kind::<Cluster>(), "edge").await;
     assert!(server.get(&configmaps(), "default/a").await.is_some(), "what nobody can reach stays");
 }
+
+#[tokio::test]
+async fn a_cluster_whose_agent_is_gone_can_leave_and_come_again() {
+    let world = World::start_with(&[], |options| options.cluster_grace = Duration::from_millis(800)).await;
+    world.policy("all", &[("v1", "ConfigMap")], json!({})).await;
+    let token = client(&world.hub, "system:bootstrap:abcdef", &["system:bootstrappers", "system:authenticated"]);
+    let roles = resource("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false, false);
+    world.hub.until_there("agents may enrol", &roles, "system:karmada:agent-enrolment").await;
+    assert_eq!(ask(&world, &token, "first", "edge").await.0, "Approved");
+    let server = Server::start("edge").await;
+    let cancel = CancellationToken::new();
+    let lease = LeaseConfig { duration: Duration::from_secs(1), renew: Duration::from_millis(200) };
+    let config = SessionConfig { lease: Some(lease), ..SessionConfig::default() };
+    let first = session(&world, &server, config, &cancel);
+    world.until_ready("edge").await;
+    world.hub.create(&configmaps(), configmap("a", "1")).await;
+    server.until_there("it pulls what is its own", &configmaps(), "default/a").await;
+
+    // Removed while it still counts as ready, and nobody is there any more to take its objects away.
+    first.stop().await;
+    world.hub.delete(&kind::<Cluster>(), "edge").await;
+    world.hub.until_gone("it is not waited for", &kind::<Cluster>(), "edge").await;
+    assert!(server.get(&configmaps(), "default/a").await.is_some(), "what it holds stays with it");
+    assert_eq!(ask(&world, &token, "second", "edge").await.0, "Approved", "and the name is free");
+}
