@@ -1,0 +1,6 @@
+//! Packages, signatures and registries from outside.
+
+mod archives;
+mod directories;
+mod guestbook;
+mod signatures;
