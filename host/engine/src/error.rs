@@ -31,7 +31,10 @@ impl LoadError {
         let text = error.without_snippet().to_string();
         // The place is said once, by this error.
         let message = text.split(" at line ").next().unwrap_or(&text);
-        Self::at(source, place, message)
+        match nearest(message) {
+            Some(name) => Self::at(source, place, format_args!("{message}: did you mean `{name}`?")),
+            None => Self::at(source, place, message),
+        }
     }
 
     /// What sort of failure it was: everything here is [`ErrorKind::Invalid`].
@@ -53,6 +56,16 @@ impl LoadError {
     pub fn message(&self) -> &str {
         &self.message
     }
+}
+
+/// The name that was meant, in a message of an unknown one that lists those that there are.
+fn nearest(message: &str) -> Option<&str> {
+    let (unknown, known) = message.strip_prefix("unknown ")?.split_once(", expected ")?;
+    let unknown = unknown.split('`').nth(1)?;
+    let known = known.strip_prefix("one of ").unwrap_or(known).split(", ").map(|name| name.trim_matches('`'));
+    // A third of the letters may be wrong.
+    let near = known.map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min()?;
+    (near.0 * 3 <= unknown.chars().count()).then_some(near.1)
 }
 
 /// YAML 1.2's booleans: `n`, `off` and the like are text, as they are to Kubernetes' users.
@@ -77,5 +90,23 @@ impl fmt::Display for Place<'_> {
             (line, true) => write!(f, "line {line}, column {}: ", self.column),
             (line, false) => write!(f, "{line}:{}: ", self.column),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_meant() {
+        let check = |message: &str, meant: Option<&str>| assert_eq!(nearest(message), meant, "{message}");
+        check(
+            "unknown field `agregateStatus`, expected one of target, status, aggregateStatus",
+            Some("aggregateStatus"),
+        );
+        check("unknown variant `summ`, expected one of `sum`, `min`", Some("sum"));
+        check("unknown field `pth`, expected `path`", Some("path"));
+        check("unknown field `colour`, expected one of path, op", None);
+        check("missing field `path`", None);
     }
 }

@@ -48,6 +48,9 @@ const CLOSED: u8 = 5;
 const CALLER_LOOKS: Duration = Duration::from_micros(100);
 /// How long a worker looks for the next call before it sleeps.
 const WORKER_LOOKS: Duration = Duration::from_micros(20);
+/// After so many looks one lets others run between two of them: on a busy machine the other side may need this
+/// very core.
+const LOOKS_ALONE: u32 = 64;
 
 /// Looking is of use where the other side runs meanwhile.
 static LOOKS: LazyLock<bool> = LazyLock::new(|| thread::available_parallelism().is_ok_and(|cores| cores.get() > 1));
@@ -182,16 +185,18 @@ fn look(at_most: Duration, come: impl Fn() -> bool) -> bool {
     if !*LOOKS {
         return false;
     }
-    let started = Instant::now();
-    loop {
-        for _ in 0..16 {
-            spin_loop();
-            if come() {
-                return true;
-            }
-        }
-        if started.elapsed() > at_most {
-            return false;
+    for _ in 0..LOOKS_ALONE {
+        spin_loop();
+        if come() {
+            return true;
         }
     }
+    let started = Instant::now();
+    while started.elapsed() < at_most {
+        thread::yield_now();
+        if come() {
+            return true;
+        }
+    }
+    false
 }

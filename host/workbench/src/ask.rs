@@ -69,6 +69,20 @@ pub struct Record {
 }
 
 impl Record {
+    /// Why there is no answer, in a sentence that can stand alone: with interpreter, operation and object, as far
+    /// as there are any.
+    pub fn complaint(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let Some(interpreter) = &self.interpreter else { return Some(error.clone()) };
+        // Libraries begin with that themselves.
+        if error.starts_with(&format!("{interpreter}: ")) {
+            return Some(error.clone());
+        }
+        let key = [&self.namespace, &self.name].into_iter().filter(|part| !part.is_empty());
+        let key = key.cloned().collect::<Vec<_>>().join("/");
+        Some(format!("{interpreter}: {:?} of {} {key}: {error}", self.operation, self.kind))
+    }
+
     fn answered(&mut self, layer: Layer, interpreter: String) {
         self.layer = Some(layer_name(layer));
         self.rule = Some(interpreter.clone());

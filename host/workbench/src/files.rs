@@ -23,6 +23,8 @@ use crate::{Error, Fault};
 pub const CUSTOMIZATION: &str = "ResourceInterpreterCustomization";
 /// Directories nest no deeper than this.
 const MAX_DEPTH: usize = 32;
+/// How deep YAML may be nested: beyond what people write, and no danger to the stack. JSON may go twice as deep.
+const DEEPEST: usize = 64;
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,11 +235,17 @@ fn parse(file: &str, text: &str) -> Result<Value, Fault> {
     {
         return Ok(value);
     }
-    let options = serde_saphyr::options! { strict_booleans: true };
+    let budget = serde_saphyr::budget! { max_depth: DEEPEST };
+    let options = serde_saphyr::options! { strict_booleans: true, budget: budget };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location().map_or((0, 0), |location| (location.line(), location.column()));
         let text = error.without_snippet().to_string();
-        Fault::at(file, place, text.split(" at line ").next().unwrap_or(&text))
+        match text.split(" at line ").next().unwrap_or(&text) {
+            deep if deep.starts_with("budget breached: Depth") => {
+                Fault::at(file, place, format_args!("it is nested more than {DEEPEST} deep"))
+            }
+            message => Fault::at(file, place, message),
+        }
     })
 }
 
@@ -285,5 +293,15 @@ mod tests {
         assert!(faults[0].line >= 10 && faults[0].to_string().starts_with("a.yaml:1"), "{}", faults[0]);
         let (none, faults) = super::documents("a.yaml", "# nothing\n---\n\n");
         assert!(none.is_empty() && faults.is_empty());
+    }
+
+    #[test]
+    fn nesting_is_read_as_far_as_it_is_no_danger() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        for (levels, expected) in [(60, None), (200, Some("it is nested more than 64 deep"))] {
+            let (_, faults) = documents("a.yaml", &format!("spec: {}\n", nested(levels)));
+            let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+            assert_eq!(told, Vec::from_iter(expected), "{levels}");
+        }
     }
 }

@@ -223,7 +223,9 @@ impl Revise {
             },
         };
         for place in &self.places {
-            if self.when_present && place.find(&object)?.is_none() {
+            // Fails where the way leads through something that is no object, which writing would replace.
+            let there = place.find(&object)?;
+            if self.when_present && there.is_none() {
                 continue;
             }
             place.put(&mut object.0, value.clone());

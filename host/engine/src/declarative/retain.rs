@@ -33,6 +33,8 @@ const RETAIN_REPLICAS: &str = "resourcetemplate.karmada.io/retain-replicas";
 pub fn apply(rules: &[Keep], mut desired: Object, observed: &Object) -> Result<Object> {
     for rule in rules {
         if let Some(value) = rule.value(&desired, observed)? {
+            // Fails where the way leads through something that is no object, which writing would replace.
+            rule.place.find(&desired)?;
             rule.place.put(&mut desired.0, value);
         }
     }

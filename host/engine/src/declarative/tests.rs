@@ -382,6 +382,37 @@ fn an_object_in_an_api_server_loads() {
     assert!(error.to_string().starts_with("interpreter widgets: the expression does not parse"), "{error}");
 }
 
+/// Writing must not put an object where something else is: what is there would be gone, and nobody told.
+#[test]
+fn nothing_is_written_over_on_the_way() {
+    let yaml = format!(
+        "apiVersion: {}\nkind: {}\nmetadata: {{name: x}}\nspec:\n  target: {{apiVersion: a/v1, kind: A}}\n  \
+         reviseReplica: {{path: spec.replicas}}\n  retain: {{paths: [spec.replicas]}}\n",
+        format::API_VERSION,
+        format::KIND
+    );
+    let interpreter = Declarative::parse("x.yaml", &yaml).unwrap();
+    let member: Object = serde_json::from_value(json!({"spec": {"replicas": 2}})).unwrap();
+    let check = |object: Value, expected: std::result::Result<(), &str>| {
+        let object: Object = serde_json::from_value(object).unwrap();
+        for (answer, replicas) in
+            [(interpreter.revise_replicas(object.clone(), 7), 7), (interpreter.retain(object.clone(), &member), 2)]
+        {
+            match (answer, expected) {
+                (Answer::Value(given), Ok(_)) => assert_eq!(given.int(&["spec", "replicas"]), Some(replicas)),
+                (Answer::Failed(error), Err(part)) => assert_eq!(error.to_string(), part),
+                (answer, expected) => panic!("{object:?}: {answer:?}, expected {expected:?}"),
+            }
+        }
+    };
+    check(json!({"spec": {"replicas": 1}}), Ok(()));
+    check(json!({"spec": {"replicas": "1"}}), Ok(()));
+    check(json!({"spec": null}), Ok(()));
+    check(json!({}), Ok(()));
+    check(json!({"spec": [1]}), Err("spec.replicas: expected an object on the way, found a list"));
+    check(json!({"spec": "x"}), Err("spec.replicas: expected an object on the way, found a string"));
+}
+
 fn localized(block: &str, object: Value) -> std::result::Result<Value, String> {
     let yaml = format!(
         "apiVersion: {}\nkind: {}\nmetadata: {{name: x}}\nspec:\n  target: {{apiVersion: a/v1, kind: A}}\n  localize:\n{block}",

@@ -119,10 +119,17 @@ pub async fn run(args: Run) -> Result<()> {
         [one] => single(one),
         several => table(several),
     })?;
-    match (records.iter().filter(|record| record.error.is_some()).count(), records.as_slice()) {
-        (0, _) => Ok(()),
-        (_, [Record { error: Some(error), .. }]) => bail!("{error}"),
-        (failed, all) => bail!("{failed} of {} objects have no answer", all.len()),
+    let complaints: Vec<String> = records.iter().filter_map(Record::complaint).collect();
+    match (complaints.as_slice(), records.len()) {
+        ([], _) => Ok(()),
+        ([complaint], 1) => bail!("{complaint}"),
+        (several, all) => {
+            // In a table there is no room for them.
+            if args.output == Output::Table {
+                several.iter().for_each(|complaint| eprintln!("{complaint}"));
+            }
+            bail!("{} of {all} objects have no answer", several.len())
+        }
     }
 }
 
@@ -217,7 +224,8 @@ fn table(records: &[Record]) -> String {
     let mut table = output::table(&["FILE", "OBJECT", "VALUE", "REASON", "LAYER", "INTERPRETER", "MICROS"]);
     for record in records {
         let value = match (&record.error, &record.value) {
-            (Some(error), _) => format!("failed: {error}"),
+            (Some(_), _) => "failed".to_owned(),
+            (None, Value::Null) => "no answer".to_owned(),
             (None, Value::String(word)) => word.clone(),
             (None, value) => value.to_string(),
         };

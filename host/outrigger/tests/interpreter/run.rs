@@ -39,6 +39,32 @@ fn what_is_refused() {
     }
 }
 
+/// Of several objects, each that fails is told in full, with interpreter, operation, object and path.
+#[test]
+fn several_that_fail() {
+    insta::assert_snapshot!(outrigger("run --op InterpretReplica -f odd.yaml --interpreter good"));
+    insta::assert_snapshot!(outrigger("run --op InterpretComponent -f odd.yaml --interpreter good"));
+}
+
+/// A reader that has seen enough is nobody's fault.
+#[test]
+fn a_reader_may_leave() {
+    for arguments in ["test good -o json", "test good", "lint lint", "schema", "list"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_outrigger"))
+            .arg("interpreter")
+            .args(arguments.split_whitespace())
+            .current_dir(crate::outrigger::fixtures())
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let complaints = String::from_utf8(ended.stderr).unwrap();
+        assert!(!complaints.contains("panicked"), "{arguments}: {complaints}");
+        assert_ne!(ended.status.code(), Some(101), "{arguments}");
+    }
+}
+
 #[test]
 fn who_answers() {
     insta::assert_snapshot!(outrigger("list good"));
