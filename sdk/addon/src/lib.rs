@@ -9,6 +9,7 @@ mod controller;
 mod crd;
 pub mod manifest;
 pub mod member_object;
+pub mod rule;
 
 pub use addon::{Addon, Error};
 pub use controller::{CallError, CallErrorKind, Cluster, Controller, EventKind, Host, Outcome, Place, Request, Watch};
