@@ -2,7 +2,10 @@
 //!
 //! Each subcommand is a module with its arguments, a `run`, and its printing.
 
+mod keys;
 mod list;
+mod pack;
+mod verify;
 
 use std::sync::Arc;
 
@@ -16,12 +19,19 @@ use crate::{connect::Connection, engine};
 #[derive(Debug, Subcommand)]
 pub enum Addon {
     List(list::List),
+    #[command(name = "package")]
+    Pack(pack::Pack),
+    Verify(verify::Verify),
+    Keys(keys::Keys),
 }
 
 /// Runs `outrigger addon …`.
 pub async fn run(args: Addon) -> Result<()> {
     match args {
         Addon::List(args) => list::run(&args),
+        Addon::Pack(args) => pack::run(&args),
+        Addon::Verify(args) => verify::run(&args),
+        Addon::Keys(args) => keys::run(&args),
     }
 }
 
