@@ -1,15 +1,14 @@
 //! Addon packages: what an addon is outside of a control plane.
 //!
 //! ```text
-//! directory ─┐                      ┌─▶ lint
-//! archive ───┼─▶ Package ───────────┼─▶ PackagedAddon (an Addon: CRDs, interpreters, cases, objects)
-//! registry ──┘    │                 └─▶ archive, registry
-//!                 └ digest ◀── signatures
+//! directory ─┐
+//! archive ───┴─▶ Package ───────────┬─▶ PackagedAddon (an Addon: CRDs, interpreters, cases, objects)
+//!                   │               └─▶ archive
+//!                   └ digest ◀── signatures
 //! ```
 //!
 //! A [`Package`] is a manifest with its files and the digest of the archive that holds them. [`trust`] says who
-//! signed it, [`oci`] brings it to registries and back, [`mod@lint`] looks for what cannot be right in it, and a
-//! [`PackagedAddon`] makes it an addon that the host can run.
+//! signed it, and a [`PackagedAddon`] makes it an addon that the host can run.
 //!
 //! **Invariant:** nothing here writes to a disk or knows a control plane. What is read from outside is bounded
 //! before it is read, and an error tells what is wrong and where.
