@@ -13,16 +13,16 @@
 //! **Invariant:** a change that does not compile, fails its cases, or fails on a live object that is
 //! answered without it, is not used; what was used before stays, across restarts too.
 
-mod compile;
+pub mod compile;
 mod follow;
 mod kinds;
 mod lead;
 pub mod metrics;
 mod registry;
-mod sample;
+pub mod sample;
 mod services;
 mod source;
-mod stage;
+pub mod stage;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -33,6 +33,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use compile::Compiled;
 pub use kinds::{Interpreter, InterpreterReport, LastGood, Status, crds};
 pub use source::{Key, Kind};
 

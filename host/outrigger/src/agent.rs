@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
+use outrigger_addons::Addons;
 use outrigger_auth::Secret;
 use outrigger_customization::{Customizations, Role};
 use outrigger_member::enroll::{self, Credentials, EnrolConfig, Invitation, Registration};
@@ -29,6 +30,7 @@ use tracing::{info, warn};
 
 use crate::cluster::register::{check_hash, url};
 use crate::connect::{self, Connection};
+use crate::serve::changes;
 use crate::{cli, engine, health, signals};
 
 mod keep;
@@ -129,12 +131,15 @@ async fn start(
     let engine = engine::engine(args.interpreters.as_deref())?;
     let customizations = Customizations::start(hub.clone(), engine.clone(), Role::Follow, Default::default(), stop)?;
     customizations.settled().await;
+    let following = outrigger_addons::Role::Follow;
+    let addons = Addons::start(hub.clone(), engine.clone(), engine::addons()?, engine::version(), following, stop);
+    addons.settled().await;
     let member =
         Member { name: name.to_owned(), hub, member: member.client.clone(), engine, works: None, observed: None };
     let session = MemberSession::start(member, SessionConfig::pull(), recorder, clock, stop);
     let (again, cancel) = (session.again(), stop.clone());
     tasks.spawn(async move {
-        let mut changes = customizations.changes();
+        let mut changes = changes(&customizations, &addons, &cancel);
         while let Some(Ok(())) = cancel.run_until_cancelled(changes.changed()).await {
             again();
         }

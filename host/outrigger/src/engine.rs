@@ -20,7 +20,12 @@ pub fn addons() -> Result<Vec<Arc<dyn Addon>>> {
     Ok(vec![Arc::new(Velero::new().context("addon velero")?)])
 }
 
-/// The engine, with every addon as it is without configuration, and with what `--interpreters` names. Of that,
+/// The version of this host, as addons ask for it.
+pub fn version() -> semver::Version {
+    semver::Version::parse(env!("CARGO_PKG_VERSION")).unwrap_or(semver::Version::new(0, 0, 0))
+}
+
+/// The engine, with what every addon knows without configuration among the bundled interpreters, and with what `--interpreters` names. Of that,
 /// a file that cannot be used is left out, with a message.
 pub fn engine(directory: Option<&Path>) -> Result<Arc<Engine>> {
     let engine = Engine::standard();
@@ -37,10 +42,13 @@ pub fn engine(directory: Option<&Path>) -> Result<Arc<Engine>> {
         }
         interpreters.extend(loaded.into_iter().map(|one| one.interpreter));
     }
+    // What is known of these kinds is always there; an addon that is installed answers before it.
+    let mut bundled = engine.installed(Layer::Bundled);
     for addon in addons()? {
         let name = addon.manifest().name.clone();
-        interpreters.extend(addon.interpreters(&no_config()).with_context(|| format!("addon {name}"))?);
+        bundled.extend(addon.interpreters(&no_config()).with_context(|| format!("addon {name}"))?);
     }
+    engine.install(Layer::Bundled, bundled);
     engine.install(Layer::Addon, interpreters);
     for conflict in engine.conflicts() {
         tracing::warn!(%conflict, "two interpreters want to answer one question");
@@ -78,7 +86,7 @@ mod tests {
                 assert_eq!(engine.life_cycle(&gvk), kind.life_cycle, "{gvk}");
                 for operation in &kind.operations {
                     let route = routes.iter().find(|route| route.gvk == gvk && route.operation == *operation);
-                    assert_eq!(route.map(|route| route.layer), Some(Layer::Addon), "{gvk} {operation:?}");
+                    assert_eq!(route.map(|route| route.layer), Some(Layer::Bundled), "{gvk} {operation:?}");
                 }
             }
         }

@@ -90,6 +90,7 @@ fn interpreting() -> Vec<(Resource, Object)> {
         "rules": [
             {"apiGroups": ["interpreters.outrigger.io"], "resources": ["interpreters", "interpreterreports"],
                 "verbs": verbs},
+            {"apiGroups": ["addons.outrigger.io"], "resources": ["addons", "addonpackages"], "verbs": verbs},
             {"apiGroups": ["config.karmada.io"], "verbs": verbs, "resources":
                 ["resourceinterpretercustomizations", "resourceinterpreterwebhookconfigurations"]},
             {"apiGroups": ["addons.outrigger.io"], "resources": ["addons", "addonpackages"], "verbs": verbs},

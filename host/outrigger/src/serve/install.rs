@@ -1,24 +1,26 @@
 //! What the control plane's API server must have before controllers can run: CRDs.
 //!
-//! **Invariant:** a CRD that somebody else brought, such as that of a Velero which runs in the same
-//! cluster, is used and not changed.
+//! **Invariant:** an addon is installed by itself once, with the first start, and stays removed when a user
+//! removes it.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use futures::future::try_join_all;
+use outrigger_addons::kinds::{Source, Spec};
 use outrigger_object::{Gvk, Object, ObjectKey, Resource};
 use outrigger_runtime::{Client, to_object};
 use serde_json::Value;
 
 use crate::{cluster::wait, engine};
 
-/// Marks the CRDs that came with an addon, with its name.
-const ADDON_LABEL: &str = "addons.outrigger.io/addon";
+/// The definition of Addons: without it, this is the first start.
+const ADDONS: &str = "addons.addons.outrigger.io";
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
-/// Applies what is missing or different, and waits until all kinds are served.
-pub async fn install(hub: &Client) -> Result<()> {
+/// Applies what is missing or different, and waits until all kinds are served. Gives the addons that were
+/// installed with it: CRDs of addons come with these.
+pub async fn install(hub: &Client) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for crd in outrigger_api::crds::all() {
         let crd = to_object(&crd)?;
@@ -29,29 +31,32 @@ pub async fn install(hub: &Client) -> Result<()> {
         hub.apply(&crds(), &crd, true).await.context("a CRD of interpreters could not be installed")?;
         names.push(crd.name().to_owned());
     }
-    for addon in engine::addons()? {
-        let addon_name = &addon.manifest().name;
-        for mut crd in addon.crds() {
-            crd.set(&["metadata", "labels", ADDON_LABEL], addon_name.as_str());
-            install_addon_crd(hub, &crd)
-                .await
-                .with_context(|| format!("a CRD of the addon {addon_name} could not be installed"))?;
-            names.push(crd.name().to_owned());
-        }
+    let first = hub.get_opt(&crds(), &ObjectKey::new("", ADDONS)).await?.is_none();
+    for crd in outrigger_addons::crds() {
+        hub.apply(&crds(), &crd, true).await.context("a CRD of addons could not be installed")?;
+        names.push(crd.name().to_owned());
     }
     try_join_all(names.iter().map(|name| until_served(hub, name))).await?;
-    Ok(())
-}
-
-async fn install_addon_crd(hub: &Client, crd: &Object) -> Result<()> {
-    let existing = hub.get_opt(&crds(), &crd.key()).await?;
-    if existing.is_none_or(|existing| existing.label(ADDON_LABEL).is_some()) {
-        hub.apply(&crds(), crd, true).await?;
+    if !first {
+        return Ok(Vec::new());
     }
-    Ok(())
+    // A control plane that is new, or from before there were Addons, has what is linked in. It can be removed.
+    let mut installed = Vec::new();
+    for addon in engine::addons()? {
+        let manifest = addon.manifest();
+        let source = Source { built_in: true, ..Source::default() };
+        let spec = Spec { source, grants: manifest.permissions.clone(), ..Spec::default() };
+        let object = outrigger_addons::addon(&manifest.name, &spec);
+        hub.apply(&outrigger_addons::kinds::addons(), &object, true)
+            .await
+            .with_context(|| format!("the addon {} could not be installed", manifest.name))?;
+        installed.push(manifest.name.clone());
+    }
+    Ok(installed)
 }
 
-async fn until_served(hub: &Client, name: &str) -> Result<()> {
+/// Waits until the API server serves a CRD.
+pub async fn until_served(hub: &Client, name: &str) -> Result<()> {
     let key = ObjectKey::new("", name);
     let is_served = |crd: Option<&Object>| crd.is_some_and(is_established).then_some(());
     match wait::until(hub, &crds(), &key, SERVED_WITHIN, is_served).await? {

@@ -22,6 +22,7 @@ use crate::{cli, connect, engine};
 
 use endpoint::{Endpoint, Setup};
 use host::Host;
+pub use host::changes;
 
 /// Runs `outrigger serve` until it is told to stop.
 pub async fn run(args: cli::Serve) -> Result<()> {
