@@ -127,10 +127,13 @@ impl Lead {
             if object.is_deleting() && object.name() != name {
                 continue;
             }
+            // What this process has swapped in counts before what it has read of its own reports.
+            let known = self.shared.registry.lock().get(object.name()).map(|active| active.revision.clone());
+            let active = if object.name() == name { addon.status.active } else { known.or(addon.status.active) };
             let view = View {
                 content: self.shared.content(object.name(), &addon.spec.source),
                 created: created(&object),
-                active: addon.status.active,
+                active,
                 history: addon.status.history,
                 spec: addon.spec,
             };
@@ -292,7 +295,9 @@ impl Lead {
         self.set(&mut status, object, CONFLICTS, Some(!told.is_empty()), reason, &told.join("; "));
         let begun = self.trials.lock().get(name).copied();
         let Some((since, calls, failures)) = begun else {
-            self.set(&mut status, object, HEALTHY, Some(true), "InUse", "");
+            if !conditions::is_true(&status.conditions, HEALTHY) {
+                self.set(&mut status, object, HEALTHY, Some(true), "InUse", "");
+            }
             self.write(object, status).await?;
             return Ok(Outcome::Applied);
         };
