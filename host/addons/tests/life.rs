@@ -46,7 +46,7 @@ fn widget(phase: &str) -> Object {
 struct Gauge(Manifest);
 
 impl Gauge {
-    fn new(name: &str, more: &str) -> Arc<dyn Addon> {
+    fn linked(name: &str, more: &str) -> Arc<dyn Addon> {
         let text = format!(
             "name: {name}\ndescription: x\nversions: {{addon: 1.0.0, manifest: 1}}\nkinds: [{{apiVersion: example.com/v1, kind: Widget, operations: [InterpretHealth]}}]\nconfigSchema: {{type: object, properties: {{phase: {{type: string, default: Ready}}}}}}\n{more}"
         );
@@ -213,7 +213,7 @@ async fn answers(running: &Addons, engine: &Engine, phase: &str, wanted: Option<
 #[tokio::test]
 async fn installed_changed_taken_back_and_removed() {
     let world = World::start().await;
-    let all = [Gauge::new("gauge", "")];
+    let all = [Gauge::linked("gauge", "")];
     let (engine, running) = world.run(&all, true).await;
     assert_eq!(health(&engine, "Ready"), None);
     let begun = std::time::Instant::now();
@@ -277,11 +277,11 @@ async fn one_that_cannot_be_resolved_blocks_no_other_and_comes_when_it_can() {
     let world = World::start().await;
     let grants = "permissions: {hub: [{apiGroups: [apps], resources: [deployments], verbs: [get]}]}";
     let all = [
-        Gauge::new("a", "requires: [{name: b, version: '1'}]"),
-        Gauge::new("b", ""),
-        Gauge::new("c", grants),
-        Gauge::new("d", "requires: [{name: e, version: '1'}]"),
-        Gauge::new("e", "requires: [{name: d, version: '1'}]"),
+        Gauge::linked("a", "requires: [{name: b, version: '1'}]"),
+        Gauge::linked("b", ""),
+        Gauge::linked("c", grants),
+        Gauge::linked("d", "requires: [{name: e, version: '1'}]"),
+        Gauge::linked("e", "requires: [{name: d, version: '1'}]"),
     ];
     let (engine, running) = world.run(&all, true).await;
     world.write("a", json!({})).await;
