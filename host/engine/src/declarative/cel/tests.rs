@@ -247,6 +247,10 @@ mod agreement {
             let theirs = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cel::Value::resolve(&parsed, &context)));
             let Ok(Ok(theirs)) = theirs else { return Ok(()) };
             let mine = Scope::new(&object).evaluate(&ours).map(|value| value.to_foreign());
+            // CEL has no sum of a list and a map; the library makes a list with the keys of it.
+            if matches!(&mine, Err(Fault::Wrong(why)) if why == "add is not for a list and an object") {
+                return Ok(());
+            }
             prop_assert_eq!(mine, Ok(Ok(theirs)), "{}", source);
         }
     }
