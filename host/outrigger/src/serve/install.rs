@@ -21,22 +21,16 @@ const SERVED_WITHIN: Duration = Duration::from_secs(30);
 /// Applies what is missing or different, and waits until all kinds are served. Gives the addons that were
 /// installed with it: CRDs of addons come with these.
 pub async fn install(hub: &Client) -> Result<Vec<String>> {
-    let mut names = Vec::new();
+    let mut own = Vec::new();
     for crd in outrigger_api::crds::all() {
-        let crd = to_object(&crd)?;
-        hub.apply(&crds(), &crd, true).await.context("a CRD of Karmada's API could not be installed")?;
-        names.push(crd.name().to_owned());
+        own.push(to_object(&crd)?);
     }
-    for crd in outrigger_customization::crds() {
-        hub.apply(&crds(), &crd, true).await.context("a CRD of interpreters could not be installed")?;
-        names.push(crd.name().to_owned());
-    }
+    own.extend(outrigger_customization::crds());
     let first = hub.get_opt(&crds(), &ObjectKey::new("", ADDONS)).await?.is_none();
-    for crd in outrigger_addons::crds() {
-        hub.apply(&crds(), &crd, true).await.context("a CRD of addons could not be installed")?;
-        names.push(crd.name().to_owned());
-    }
-    try_join_all(names.iter().map(|name| until_served(hub, name))).await?;
+    own.extend(outrigger_addons::crds());
+    // One after the other would take a second and more over an API server that is far.
+    try_join_all(own.iter().map(|crd| apply(hub, crd))).await?;
+    try_join_all(own.iter().map(|crd| until_served(hub, crd.name()))).await?;
     if !first {
         return Ok(Vec::new());
     }
@@ -53,6 +47,11 @@ pub async fn install(hub: &Client) -> Result<Vec<String>> {
         installed.push(manifest.name.clone());
     }
     Ok(installed)
+}
+
+async fn apply(hub: &Client, crd: &Object) -> Result<()> {
+    let applied = hub.apply(&crds(), crd, true).await;
+    applied.map(drop).with_context(|| format!("the CRD {} could not be installed", crd.name()))
 }
 
 /// Waits until the API server serves a CRD.
