@@ -21,7 +21,7 @@ use crate::{
         self, CONFLICTS, FINALIZER, HEALTHY, IN_USE, LABEL, PERMITTED, RESOLVED, Revision, STAGED, Status, VERIFIED,
     },
     plan::{self, Inputs, Live, Refusal, Step, View},
-    registry::{Active, counted},
+    registry::{Active, is_of},
     remove,
 };
 
@@ -386,7 +386,7 @@ impl Lead {
     /// Calls and failures of an addon's interpreters.
     fn counts(&self, name: &str) -> (u64, u64) {
         let all = self.shared.engine.statistics().into_iter();
-        let own = all.filter(|one| one.layer == outrigger_engine::Layer::Addon && counted(name, &one.interpreter));
+        let own = all.filter(|one| one.layer == outrigger_engine::Layer::Addon && is_of(name, &one.interpreter));
         own.fold((0, 0), |(calls, failures), one| (calls + one.calls, failures + one.failures))
     }
 

@@ -105,7 +105,7 @@ impl Registry {
                 }
                 let inner = interpreter.clone();
                 let full = inner.name();
-                let name = if full.starts_with(name.as_str()) { full.to_owned() } else { format!("{name}/{full}") };
+                let name = if is_of(name, full) { full.to_owned() } else { format!("{name}/{full}") };
                 all.push(Arc::new(Within { name, supports, inner }));
             }
             claimed.extend(own.into_iter().map(|key| (key, name.as_str())));
@@ -115,9 +115,9 @@ impl Registry {
     }
 }
 
-/// The name by which an interpreter of an addon is counted.
-pub fn counted(addon: &str, interpreter: &str) -> bool {
-    interpreter.starts_with(addon)
+/// Whether an interpreter is an addon's, by the name under which it is counted: `<addon>/<interpreter>`.
+pub fn is_of(addon: &str, interpreter: &str) -> bool {
+    interpreter.strip_prefix(addon).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// An interpreter of an addon, without what another addon answers.
@@ -178,5 +178,17 @@ impl Interpreter for Within {
 
     fn has_started(&self, observed: &Object) -> bool {
         self.inner.has_started(observed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addons_are_not_charged_with_each_others_failures() {
+        assert!(is_of("velero", "velero/Backup"));
+        assert!(!is_of("velero", "velero-extras/Backup"));
+        assert!(!is_of("velero", "velerox"));
     }
 }

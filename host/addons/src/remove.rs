@@ -58,7 +58,7 @@ pub async fn remove(lead: &Lead, object: &Object, addon: &kinds::Addon) -> Resul
         }
         let (reason, what) = match policy {
             UninstallPolicy::Delete => ("Deleting", "being deleted"),
-            _ => ("LiveObjects", "still there: delete them, or uninstall with --orphan or --delete"),
+            _ => ("LiveObjects", "still there: delete them, or set spec.uninstall to Orphan or Delete"),
         };
         let message = format!("{} objects of its kinds are {what}: {}", live.len(), told.join(", "));
         let mut status = addon.status.clone();
